@@ -1,0 +1,66 @@
+"""The only door from the client to the orchestrator. Importing this module imports nothing of it: it opens on need."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from ccx.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+_INSTALL = "install it with: pip install 'ccx[orchestrator]'"
+
+
+@asynccontextmanager
+async def embedded_node() -> AsyncIterator[Path]:
+    """A node on the local Docker engine while the context lasts, by its Unix socket. BadInput if not installed."""
+    try:
+        from ccx_orchestrator import embedded
+    except ImportError as error:
+        raise BadInput(
+            f"No node is named, and this install of ccx cannot start one ({error}): "
+            f"name one with --server or CCX_SERVER, or {_INSTALL}"
+        ) from error
+    async with embedded.embedded_node() as uds:
+        yield uds
+
+
+def serve(
+    max_tasks: int | None,
+    name: str | None,
+    host: str | None,
+    port: int | None,
+    languages: tuple[str, ...] | None,
+    **of_cluster: object,
+) -> int:
+    """Run a node until told to stop; its exit status. None means the node's settings. BadInput if not installed."""
+    try:
+        from ccx_orchestrator import __main__ as orchestrator
+    except ImportError as error:
+        raise _not_installed(error) from error
+    return orchestrator.serve(max_tasks, name, host, port, languages, **of_cluster)
+
+
+def build_images(names: list[str], report: Callable[[str], None]) -> None:
+    """Build the images of these languages, or of all; `report` gets a line for each step. BadInput if not installed."""
+    try:
+        from ccx_orchestrator import __main__ as orchestrator
+    except ImportError as error:
+        raise _not_installed(error) from error
+    orchestrator.build_images(names, report)
+
+
+def examine(report: Callable[[dict[str, str]], None]) -> None:
+    """Check this machine; `report` gets the findings one by one. BadInput if not installed."""
+    try:
+        from ccx_orchestrator import __main__ as orchestrator
+    except ImportError as error:
+        raise _not_installed(error) from error
+    orchestrator.doctor(report)
+
+
+def _not_installed(error: ImportError) -> BadInput:
+    return BadInput(f"This install of ccx is the client alone ({error}); the orchestrator is needed here: {_INSTALL}")

@@ -1,0 +1,184 @@
+"""The command `ccx`: its subcommands, and the one place where an error becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from ccx.cli import cluster, doctor, languages, nodes, run, submissions
+from ccx.cli.exit_codes import ExitCode, of_error
+from ccx.cli.standard_streams import write
+from ccx.errors import CcxError, ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_RUN_EXAMPLES = """
+[bold]Examples[/]
+
+[cyan]ccx run hello.py[/]               one file
+[cyan]ccx run sum.c < numbers.txt[/]    what is piped in is standard input
+[cyan]ccx run sort.c -- -r names[/]     the program's arguments come after --
+[cyan]ccx run Main.java Shape.java[/]   several files, the main one first
+[cyan]ccx run project/[/]               a directory with a file called main
+[cyan]ccx run --limit cpu=2,memory=128m hungry.c[/]
+[cyan]ccx run plot.py --artifact plot.png --artifacts-dir out[/]
+[cyan]ccx run -i guess.py[/]            a program to type to
+
+[bold]Exit codes[/]
+
+The program's own, 128 + n where signal n ended it, or one of ccx's:
+201 compile error, 202 wrong answer, 203 CPU time, 204 wall time,
+205 memory, 206 output, 207 processes, 208 cancelled, 210 internal error,
+211 node unreachable, 212 bad input, 213 queue full.
+"""
+_SUBMIT_EXAMPLES = """
+[bold]Examples[/]
+
+[cyan]id=$(ccx submit slow.py)[/]   hand it in
+[cyan]ccx status -f $id[/]          wait for its end
+[cyan]ccx logs -f $id[/]            see what it writes, from its start to its end
+[cyan]ccx cancel $id[/]             end it
+[cyan]ccx list --state running[/]   what there is
+"""
+_SERVE_EXAMPLES = """
+[bold]Examples[/]
+
+[cyan]ccx serve[/]                            on http://127.0.0.1:8700
+[cyan]ccx serve 4 --languages c,java[/]       four submissions at a time, two languages
+[cyan]ccx serve --host 0.0.0.0 --port 80[/]   for other machines as well
+[cyan]ccx serve 2 --slave http://h1:8700[/]   what does not fit here runs on h1
+[cyan]ccx serve 4 --join http://master:8700[/]   takes what does not fit there
+"""
+_NODES_EXAMPLES = """
+[bold]Examples[/]
+
+[cyan]ccx nodes --server http://master:8700[/]
+[cyan]ccx nodes drain h1[/]         before its machine is switched off
+[cyan]ccx nodes drain h1 --off[/]   when it is back
+"""
+_BUILD_EXAMPLES = """
+[bold]Examples[/]
+
+[cyan]ccx images build[/]          every language
+[cyan]ccx images build c java[/]   these two
+"""
+_LANGUAGES_EXAMPLES = """
+[bold]Examples[/]
+
+[cyan]ccx languages[/]                                   of this machine
+[cyan]ccx languages --server http://node-1:8700 --json[/]
+"""
+
+_DOCTOR_EXAMPLES = """
+[bold]Examples[/]
+
+[cyan]ccx doctor[/]          exit code 1 if anything failed
+[cyan]ccx doctor --json[/]
+"""
+
+app = typer.Typer(
+    help="Run programs, each in a throwaway container of its own.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+images = typer.Typer(help="The images programs run in.")
+app.command("run", epilog=_RUN_EXAMPLES)(run.run)
+app.command("submit", epilog=_SUBMIT_EXAMPLES)(submissions.submit)
+app.command("status")(submissions.status)
+app.command("logs")(submissions.logs)
+app.command("cancel")(submissions.cancel)
+app.command("list")(submissions.list_submissions)
+app.command("serve", epilog=_SERVE_EXAMPLES)(nodes.serve)
+app.add_typer(cluster.nodes, name="nodes", epilog=_NODES_EXAMPLES)
+app.command("top")(cluster.top)
+app.command("languages", epilog=_LANGUAGES_EXAMPLES)(languages.languages)
+images.command("build", epilog=_BUILD_EXAMPLES)(nodes.build)
+app.command("doctor", epilog=_DOCTOR_EXAMPLES)(doctor.doctor)
+app.add_typer(images, name="images")
+
+
+@app.callback(invoke_without_command=True)
+def ccx(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    """Run programs, each in a throwaway container of its own."""
+    if show_version:
+        write(sys.stdout, f"ccx {_version()}\n".encode())
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), nl=False)
+
+
+@images.callback()
+def _images() -> None:
+    """Keeps `build` a subcommand: an application with one command alone would swallow its name."""
+
+
+def main() -> NoReturn:
+    """Entry point of `ccx`: never a traceback, always an exit code of the table in `exit_codes`."""
+    sys.exit(_status(sys.argv[1:]))
+
+
+def _status(arguments: Sequence[str]) -> int:
+    try:
+        return _dispatch(arguments)
+    except CcxError as error:
+        _complain(_sentence(error))
+        return of_error(error)
+    except typer.TyperException as error:
+        _complain(_usage_sentence(error))
+        return ExitCode.BAD_INPUT
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last line of defence: our own mistakes must not look like the user's
+        if os.environ.get("CCX_DEBUG"):
+            traceback.print_exc()
+        _complain(f"internal error: {type(error).__name__}: {error} (CCX_DEBUG=1 tells more).")
+        return ExitCode.INTERNAL_ERROR
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    """Run the subcommand. The parser must not see what follows `--`: it would take the arguments for files."""
+    ours = list(arguments)
+    theirs: tuple[str, ...] = ()
+    if ours[:1] in (["run"], ["submit"]) and "--" in ours:
+        cut = ours.index("--")
+        ours, theirs = ours[:cut], tuple(ours[cut + 1 :])
+    status = typer.main.get_command(app).main(ours, prog_name="ccx", standalone_mode=False, obj=theirs)
+    return status if isinstance(status, int) else ExitCode.OK
+
+
+def _sentence(error: CcxError) -> str:
+    """The error's text, and what the node found wrong in particular where the text does not say it."""
+    text = str(error)
+    details = []
+    if isinstance(error, ProblemError):
+        untold = (each for each in error.errors if each.field not in text or each.message not in text)
+        details = [f"{each.field}: {each.message}" for each in untold]
+    return f"{text.rstrip('.')}; {'; '.join(details)}." if details else text
+
+
+def _usage_sentence(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "ccx"
+    message = error.format_message().rstrip(".")
+    return f"{message}{'' if message.endswith('?') else ';'} '{command} --help' shows how."
+
+
+def _complain(text: str) -> None:
+    """One line on standard error, whatever is in the text."""
+    write(sys.stderr, f"ccx: {' '.join(text.split())}\n".encode(errors="backslashreplace"))
+
+
+def _version() -> str:
+    try:
+        return version("ccx")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,36 @@
+"""The node a command talks to: the one that `--server` or CCX_SERVER names, else an embedded one."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ccx.cli.embedded import embedded_node
+from ccx.client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        envvar="CCX_SERVER",
+        metavar="URL",
+        help="The node to ask, such as http://127.0.0.1:8700. Left out: one is started for this command on the local "
+        "Docker engine.",
+    ),
+]
+
+
+@asynccontextmanager
+async def open_client(server: str | None) -> AsyncIterator[Client]:
+    """A client of that node. An empty name is none."""
+    if server:
+        async with Client(server) as client:
+            yield client
+    else:
+        async with embedded_node() as uds, Client(uds=uds) as client:
+            yield client

@@ -1,0 +1,384 @@
+"""The SDK: one class that speaks a node's native API. The only module of the client that knows HTTP; WebSockets are
+`ccx.interactive`'s.
+
+It raises `ccx.errors.CcxError` and nothing of the HTTP library. It decides nothing: what a program did is in the
+answer's verdict.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Self, TypeVar
+from urllib.parse import quote, urlencode
+
+import httpx2
+from pydantic import TypeAdapter, ValidationError
+
+from ccx.errors import CcxError, NodeUnreachable, UnexpectedAnswer, from_problem
+from ccx.events import Done, Event, parse_event, type_of_ndjson
+from ccx.wire import (
+    Announcement,
+    Health,
+    LanguageInfo,
+    Lease,
+    NodeInfo,
+    NodeReport,
+    Problem,
+    State,
+    Submission,
+    SubmissionPage,
+    SubmissionRequest,
+    Usage,
+    Verdict,
+    type_of_json,
+    type_of_problem,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+    from pathlib import Path
+
+    from ccx.interactive import Session
+    from ccx.messages import Terminal
+
+DEFAULT_SERVER = "http://127.0.0.1:8700"
+CONNECT_SECONDS = 5.0
+KEPT_CONNECTIONS = 64
+ANSWER_SECONDS = 30.0
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 1.0
+SILENCE_SECONDS = 45.0  # a node that streams gives a sign of life every 15 s
+RESUME_SECONDS = 30.0  # for how long a lost stream is tried again
+
+_HIGHEST_PORT = 65_535
+_REMEDY = "check the address, or start a node with 'ccx serve'"
+
+T = TypeVar("T")
+_SUBMISSION = TypeAdapter(Submission)
+_LANGUAGES = TypeAdapter(tuple[LanguageInfo, ...])
+_HEALTH = TypeAdapter(Health)
+_PAGE = TypeAdapter(SubmissionPage)
+_NODES = TypeAdapter(tuple[NodeInfo, ...])
+_NODE = TypeAdapter(NodeInfo)
+_REPORT = TypeAdapter(NodeReport)
+
+
+class Client:
+    """A node's API. Use it as `async with Client(server_url) as client:`; one client may serve many tasks at once.
+
+    `uds` is the Unix socket of a node on this machine; then `server_url` plays no part. `headers` go with every
+    request. Proxies named in the environment are not used.
+
+    Every method raises `NodeUnreachable` where no answer came, `UnexpectedAnswer` where something else than a ccx node
+    answered, and the `ProblemError` the node told of. A connection must stand within 5 s and an answer come within
+    30 s. Only `submit` with `wait=True` has no deadline for its answer: how long a submission waits for its turn and
+    runs is for the node's limits to say. A node that vanished without a word is noticed by TCP keep-alive after about
+    a minute, within a stream of events after 45 s of silence; for less, use `asyncio.timeout`.
+    """
+
+    def __init__(
+        self, server_url: str = DEFAULT_SERVER, *, uds: Path | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        address = httpx2.URL("http://ccx") if uds is not None else _address(server_url)
+        self._where = f"the socket {uds}" if uds is not None else str(address.copy_with(userinfo=b""))
+        self._uds = uds
+        self._headers = dict(headers or {})
+        self._http = httpx2.AsyncClient(
+            base_url=address,
+            headers=headers,
+            transport=httpx2.AsyncHTTPTransport(
+                uds=None if uds is None else str(uds),
+                verify=address.scheme == "https",
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS),
+                socket_options=None if uds is not None else _keep_alive(),
+            ),
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._http.aclose()
+
+    async def submit(self, request: SubmissionRequest, *, wait: bool = True, key: str | None = None) -> Submission:
+        """Hand in a program. With `wait` the answer is the finished submission, otherwise the queued one.
+
+        With a `key` of your own (`Idempotency-Key`) the call may be repeated, within a day, without running it twice.
+        """
+        # What is left at its default is not sent: an older node refuses fields it does not know.
+        body = request.model_dump_json(exclude_defaults=True)
+        path = f"/v1/submissions?wait={str(wait).lower()}"
+        return await self._call("POST", path, _SUBMISSION, body=body, waits=wait, key=key)
+
+    async def run_stream(self, request: SubmissionRequest) -> AsyncGenerator[Event]:
+        """Hand in a program and follow it: its events, to `Done`. Closing the iterator early (`contextlib.aclosing`)
+        or losing the connection cancels the submission. A node that cannot stream tells of the end alone.
+        """
+        body = request.model_dump_json(exclude_defaults=True)
+        async with self._stream("POST", "/v1/submissions?wait=true", body=body, waits=True) as response:
+            if not response.headers.get("content-type", "").startswith(type_of_ndjson):
+                await response.aread()
+                yield _end_of(self._read(response, _SUBMISSION))
+                return
+            async with aclosing(self._events_in(response)) as events:
+                async for event in events:
+                    yield event
+
+    async def events(self, submission_id: str, last_event_id: str | None = None) -> AsyncGenerator[Event]:
+        """The events of a submission after that one, to `Done`. A lost connection is taken up again where it broke
+        off, for up to 30 s; where it cannot be, NodeUnreachable is raised.
+        """
+        path = f"/v1/submissions/{quote(submission_id, safe='')}/events"
+        clock = asyncio.get_running_loop().time
+        heard_at, pause_seconds = clock(), FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                async with self._stream("GET", path, last_event_id=last_event_id) as response:
+                    async with aclosing(self._events_in(response)) as events:
+                        async for event in events:
+                            heard_at, pause_seconds = clock(), FIRST_PAUSE_SECONDS
+                            last_event_id = event.id or last_event_id
+                            yield event
+                    return
+            except NodeUnreachable:
+                if clock() - heard_at > RESUME_SECONDS:
+                    raise
+            await asyncio.sleep(pause_seconds)
+            pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+
+    async def list(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        state: State | None = None,
+        language: str | None = None,
+        verdict: Verdict | None = None,
+    ) -> SubmissionPage:
+        """Submissions, the newest first. `cursor` is the `next_cursor` of the page before."""
+        asked = {"limit": limit, "cursor": cursor, "state": state, "language": language, "verdict": verdict}
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        return await self._call("GET", f"/v1/submissions?{query}".rstrip("?"), _PAGE)
+
+    async def submission(self, submission_id: str) -> Submission:
+        """A submission as it is now."""
+        return await self._call("GET", f"/v1/submissions/{quote(submission_id, safe='')}", _SUBMISSION)
+
+    @asynccontextmanager
+    async def interactive(
+        self,
+        request: SubmissionRequest,
+        terminal: Terminal | None = None,
+        *,
+        taken: Callable[[int], object] | None = None,
+    ) -> AsyncIterator[Session]:
+        """Run a program and type to it; with `terminal` in one of that size. Leaving the context ends it. `taken` is
+        told how many bytes of input the program has taken, whenever it has.
+        """
+        from ccx.interactive import open_session
+
+        # Credentials in the address go along.
+        base = self._http.base_url
+        path = base.path.rstrip("/") + "/v1/interactive"
+        address = base.copy_with(scheme="wss" if base.scheme == "https" else "ws", path=path)
+        async with open_session(str(address), self._uds, request, terminal, self._headers) as session:
+            session.taken = taken
+            yield session
+
+    async def wait(self, submission_id: str) -> Submission:
+        """The submission once it is done. Asks again after pauses that grow to a second; there is no deadline."""
+        pause_seconds = FIRST_PAUSE_SECONDS
+        while (submission := await self.submission(submission_id)).state is not State.DONE:
+            await asyncio.sleep(pause_seconds)
+            pause_seconds = min(pause_seconds * 1.5, LONGEST_PAUSE_SECONDS)
+        return submission
+
+    async def cancel(self, submission_id: str) -> Submission:
+        """End a submission that waits or runs; what it has written is kept. One that has ended stays as it is."""
+        return await self._call("DELETE", f"/v1/submissions/{quote(submission_id, safe='')}", _SUBMISSION)
+
+    async def languages(self) -> tuple[LanguageInfo, ...]:
+        """The languages the node serves."""
+        return await self._call("GET", "/v1/languages", _LANGUAGES)
+
+    async def health(self) -> Health:
+        """How the node is."""
+        return await self._call("GET", "/healthz", _HEALTH)
+
+    async def nodes(self) -> tuple[NodeInfo, ...]:
+        """All nodes that this one knows, itself first."""
+        return await self._call("GET", "/v1/nodes", _NODES)
+
+    async def drain(self, name: str, *, on: bool = True) -> NodeInfo:
+        """Have a node finish what it has and take nothing new, or take work again; how it is now."""
+        return await self._call("POST" if on else "DELETE", f"/v1/nodes/{quote(name, safe='')}/drain", _NODE)
+
+    async def usage(self, name: str) -> AsyncGenerator[Usage]:
+        """What a node's machine is doing, a reading a second, until the iterator is closed."""
+        async with self._stream("GET", f"/v1/nodes/{quote(name, safe='')}/usage") as response:
+            async for line in _lines(response):
+                if line:
+                    yield Usage.model_validate_json(line)
+
+    async def announce(self, name: str, announcement: Announcement) -> NodeInfo:
+        """Tell a master of a node that takes overflow. To be repeated every few seconds."""
+        return await self._call("PUT", f"/v1/nodes/{quote(name, safe='')}", _NODE, body=announcement.model_dump_json())
+
+    async def withdraw(self, name: str) -> NodeInfo:
+        """Tell a master that a node takes no more overflow."""
+        return await self._call("DELETE", f"/v1/nodes/{quote(name, safe='')}", _NODE)
+
+    async def renew(self, master: str, lease: Lease) -> NodeReport:
+        """Tell a node that this master lives; what the node tells of itself."""
+        path = f"/v1/leases/{quote(master, safe='')}"
+        return await self._call("PUT", path, _REPORT, body=lease.model_dump_json())
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        shape: TypeAdapter[T],
+        *,
+        body: str | None = None,
+        waits: bool = False,
+        key: str | None = None,
+    ) -> T:
+        """One request, and its answer in that shape."""
+        headers = {} if key is None else {"idempotency-key": key}
+        async with self._exchange(method, path, body=body, waits=waits, headers=headers) as response:
+            await response.aread()
+            return self._read(response, shape)
+
+    @asynccontextmanager
+    async def _stream(
+        self, method: str, path: str, *, body: str | None = None, last_event_id: str | None = None, waits: bool = False
+    ) -> AsyncIterator[httpx2.Response]:
+        """A request for a stream of events, and its answer as it comes in."""
+        headers = {"accept": type_of_ndjson} | ({} if last_event_id is None else {"last-event-id": last_event_id})
+        async with self._exchange(method, path, body=body, waits=waits, streams=True, headers=headers) as response:
+            if not response.is_success:
+                await response.aread()
+                raise self._refusal(response)
+            yield response
+
+    async def _events_in(self, response: httpx2.Response) -> AsyncGenerator[Event]:
+        """The events in a stream, to `Done`. One that ends before is NodeUnreachable."""
+        if response.status_code == httpx2.codes.NO_CONTENT:
+            return
+        lines = _lines(response)
+        async for line in lines:
+            try:
+                event = parse_event(line) if line else None
+            except ValidationError as error:
+                raise self._unexpected("with something in a stream") from error
+            if event is not None:
+                yield event
+            if isinstance(event, Done):
+                # A reader that goes on gets nothing more, but leaves a connection that can be used again.
+                async for _ in lines:
+                    pass
+                return
+        raise NodeUnreachable(f"{self._where} ended its stream of events before the submission had ended.")
+
+    @asynccontextmanager
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: str | None = None,
+        waits: bool = False,
+        streams: bool = False,
+        headers: dict[str, str],
+    ) -> AsyncIterator[httpx2.Response]:
+        """One request and its answer, not read yet. The one place where the HTTP library's errors become ours."""
+        of_body = {} if body is None else {"content-type": type_of_json}
+        silence = None if waits else SILENCE_SECONDS if streams else ANSWER_SECONDS
+        try:
+            async with self._http.stream(
+                method,
+                path,
+                content=body,
+                headers=of_body | headers,
+                timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, read=silence),
+            ) as response:
+                yield response
+        except httpx2.DecodingError as error:
+            raise self._unexpected("with a body that cannot be decoded") from error
+        except httpx2.HTTPError as error:
+            raise NodeUnreachable(f"No ccx node answers at {self._where} ({_reason(error)}); {_REMEDY}.") from error
+
+    def _read(self, response: httpx2.Response, shape: TypeAdapter[T]) -> T:
+        if not response.is_success:
+            raise self._refusal(response)
+        try:
+            return shape.validate_json(response.content)
+        except ValidationError as error:
+            raise self._unexpected(f"HTTP {response.status_code}") from error
+
+    def _refusal(self, response: httpx2.Response) -> CcxError:
+        if not response.headers.get("content-type", "").startswith(type_of_problem):
+            return self._unexpected(f"HTTP {response.status_code}")
+        try:
+            return from_problem(Problem.model_validate_json(response.content))
+        except ValidationError:
+            return self._unexpected(f"HTTP {response.status_code}")
+
+    def _unexpected(self, what: str) -> UnexpectedAnswer:
+        return UnexpectedAnswer(f"{self._where} answered {what}, but not as a ccx node does; {_REMEDY}.")
+
+
+async def _lines(response: httpx2.Response) -> AsyncGenerator[bytes]:
+    """The lines of a body. Only a line feed ends one: text in it may have other characters that end lines."""
+    rest = bytearray()
+    async for piece in response.aiter_bytes():
+        *lines, tail = piece.split(b"\n")
+        for line in lines:
+            yield bytes(rest) + line
+            rest.clear()
+        rest += tail
+
+
+def _end_of(submission: Submission) -> Done:
+    """The last event of a submission that has ended."""
+    verdict = submission.verdict or Verdict.INTERNAL_ERROR
+    return Done(verdict=verdict, message=submission.message, submission=submission)
+
+
+def _address(server_url: str) -> httpx2.URL:
+    """The URL in it; a bare `host:port` means http."""
+    text = server_url if "://" in server_url else f"http://{server_url}"
+    try:
+        url = httpx2.URL(text)
+    except httpx2.InvalidURL as error:
+        raise _not_an_address(server_url) from error
+    if url.scheme not in {"http", "https"} or not url.host or (url.port or 0) > _HIGHEST_PORT:
+        raise _not_an_address(server_url)
+    return url
+
+
+def _not_an_address(server_url: str) -> NodeUnreachable:
+    return NodeUnreachable(f"{server_url!r} is not the address of a node; write it like {DEFAULT_SERVER}.")
+
+
+def _reason(error: httpx2.HTTPError) -> str:
+    match error:
+        case httpx2.ConnectTimeout():
+            return f"no connection within {CONNECT_SECONDS:g} s"
+        case httpx2.TimeoutException():
+            return f"no answer within {ANSWER_SECONDS:g} s"
+        case _:
+            return str(error).rstrip(".") or type(error).__name__
+
+
+def _keep_alive() -> list[tuple[int, int, int]]:
+    """Socket options that end a connection whose other side vanished: 30 s of silence, then three probes."""
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    timing = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+    # Not every system has these; where they are missing, its own timing applies.
+    return options + [
+        (socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in timing.items() if hasattr(socket, name)
+    ]

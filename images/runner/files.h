@@ -1,0 +1,35 @@
+/* The box: the one file system of the sandbox that can be written. Files are touched only under the effective uid of the submission, and
+ * only while none of its processes lives, so nothing can be swapped underneath and no right is lent. */
+#ifndef CCX_FILES_H
+#define CCX_FILES_H
+
+#include "frames.h"
+
+#include <sys/types.h>
+
+#define WORK_PATH "/box/work"
+#define TEMPORARY_PATH "/box/tmp"
+
+/* Makes the directories and closes the box itself to the submission. */
+void box_start(uid_t submission);
+int box_work(void);
+uid_t box_uid(void);
+
+void act_as_submission(void);
+void act_as_runner(void);
+
+/* `F`, `D`, and the end of the file begun last. */
+void file_begin(struct bytes path, bool executable);
+void file_append(struct bytes bytes);
+void file_end(void);
+
+/* `G`: answers at once, and goes on with `artifact_advance` as there is room until `artifact_is_open` says no. */
+void artifact_begin(struct bytes path, uint64_t most_bytes);
+void artifact_advance(void);
+bool artifact_is_open(void);
+
+/* Opens a regular file for reading, also one that its owner may not read at present. */
+int open_readable(int directory, const char *name, mode_t mode);
+bool marker_exists(struct bytes path);
+
+#endif

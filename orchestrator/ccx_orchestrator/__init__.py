@@ -1,0 +1,1 @@
+"""The orchestrator: one node of a ccx cluster."""

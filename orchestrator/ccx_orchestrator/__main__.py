@@ -1,0 +1,90 @@
+"""What the command line calls: serve a node, build images."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+
+import structlog
+import uvloop
+
+from ccx_orchestrator import logs
+from ccx_orchestrator.bootstrap import open_node
+from ccx_orchestrator.docker_sandbox.engine import connect
+from ccx_orchestrator.docker_sandbox.images import Workshop, build
+from ccx_orchestrator.docker_sandbox.proof import prove
+from ccx_orchestrator.doctor.examination import examine
+from ccx_orchestrator.domain.language import Language
+from ccx_orchestrator.serving import listen, serving, stop_signal
+from ccx_orchestrator.settings import Settings, load_settings
+
+log = structlog.get_logger(__name__)
+
+EXIT_CUT_SHORT = 1
+
+
+def serve(
+    max_tasks: int | None = None,
+    name: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    languages: tuple[str, ...] | None = None,
+    **of_cluster: object,
+) -> int:
+    """Run a node until Ctrl-C or SIGTERM; the exit status: 0, or 1 where submissions had to be cut short.
+
+    What is None comes from the environment or ccx.toml. Raises a CcxError where the node cannot start.
+    """
+    settings = load_settings(max_tasks=max_tasks, name=name, host=host, port=port, languages=languages, **of_cluster)
+    logs.set_up(settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    listening = listen(settings.host, settings.port)
+    with listening:
+        async with open_node(settings) as node, serving(node.app, listening):
+            host, port = listening.getsockname()[:2]
+            served = ", ".join(language.name for language in node.languages.all()) or "no language"
+            sys.stderr.write(
+                f"ccx: node {settings.name!r} serves {served} with {settings.max_tasks} slots on http://{host}:{port}"
+                " (Ctrl-C stops it)\n"
+            )
+            async with node.joined(port):
+                stopped_by = await stop_signal()
+            log.info("stopping", signal=stopped_by.name, seconds=settings.shutdown_seconds)
+            ended_clean = await node.drain()
+    return 0 if ended_clean else EXIT_CUT_SHORT
+
+
+def doctor(report: Callable[[dict[str, str]], None]) -> None:
+    """Examine this host; `report` gets each finding as it is made: name, status, detail, remedy. Raises BadSettings."""
+    settings = load_settings(name=f"doctor-{os.getpid()}")
+    logs.set_up("critical")  # what goes wrong is in the findings
+
+    async def examine_all() -> None:
+        async for finding in examine(settings):
+            report(finding.as_json())
+
+    asyncio.run(examine_all())
+
+
+def build_images(names: list[str], report: Callable[[str], None]) -> None:
+    """Build the images of these languages, or of all; `report` gets a line at a time.
+
+    Raises a CcxError where one cannot be built or does not do what its language promises.
+    """
+    settings = load_settings()
+    logs.set_up(settings.log_level)
+
+    def prove_image(language: Language, image: str) -> None:
+        asyncio.run(prove(language, image, settings.images_dir))
+
+    client = connect()
+    try:
+        build(names, Workshop(client, settings.images_dir, os.environ, prove_image, report))
+    finally:
+        client.close()

@@ -1,0 +1,44 @@
+"""A submission from the body of a request: bounded, JSON, valid, or a problem that says what to mend."""
+
+from __future__ import annotations
+
+from email.message import Message
+
+from fastapi import Request
+from pydantic import ValidationError
+
+from ccx.errors import BodyTooLarge, InvalidSubmission, UnsupportedMediaType
+from ccx.wire import FieldError, SubmissionRequest, type_of_json
+from ccx_orchestrator.api.problems import invalid
+
+
+async def read_submission(request: Request, max_bytes: int) -> SubmissionRequest:
+    """Raises UnsupportedMediaType, BodyTooLarge or InvalidSubmission."""
+    _check_type(request.headers.get("content-type", ""))
+    body = await _read_body(request, max_bytes)
+    try:
+        return SubmissionRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid(error) from error
+    except RecursionError as error:
+        message = "is nested too deeply"
+        raise InvalidSubmission(f"body: {message}.", (FieldError(field="body", message=message),)) from error
+
+
+def _check_type(content_type: str) -> None:
+    header = Message()
+    header["content-type"] = content_type
+    if not content_type or header.get_content_type() != type_of_json:
+        raise UnsupportedMediaType(f"The content type is {content_type or 'missing'!r}; send {type_of_json!r}.")
+
+
+async def _read_body(request: Request, max_bytes: int) -> bytes:
+    too_large = BodyTooLarge(f"The request's body is larger than {max_bytes} bytes, the most this node takes.")
+    if (length := request.headers.get("content-length", "")).isdigit() and int(length) > max_bytes:
+        raise too_large
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > max_bytes:
+            raise too_large
+    return bytes(body)

@@ -1,0 +1,294 @@
+"""The composition root: the one place that knows every part of a node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import uuid4
+
+import psutil
+import structlog
+from fastapi import FastAPI
+
+from ccx.errors import EngineUnavailable
+from ccx.wire import Announcement, PoolHealth
+from ccx_orchestrator.api.app import Node, create_app
+from ccx_orchestrator.api.nodes import Gate
+from ccx_orchestrator.callbacks.caller import HttpCaller
+from ccx_orchestrator.cluster.catalogue import ClusterCatalogue
+from ccx_orchestrator.cluster.dispatcher import Dispatcher
+from ccx_orchestrator.cluster.no_sandboxes import NoSandboxes
+from ccx_orchestrator.cluster.node import Cluster, Self
+from ccx_orchestrator.cluster.roster import Roster
+from ccx_orchestrator.docker_sandbox.engine import Engine, open_engine
+from ccx_orchestrator.docker_sandbox.executor import DockerExecutor
+from ccx_orchestrator.docker_sandbox.hardening import Owner
+from ccx_orchestrator.docker_sandbox.janitor import Janitor, this_process
+from ccx_orchestrator.docker_sandbox.language_folder import Languages
+from ccx_orchestrator.docker_sandbox.pool import Pool, stock_for
+from ccx_orchestrator.docker_sandbox.runtimes import choose_runtimes
+from ccx_orchestrator.docker_sandbox.sandbox import Sandboxes
+from ccx_orchestrator.domain.dispatch import Capacity, Dispatch, Lane
+from ccx_orchestrator.domain.patience import Patience
+from ccx_orchestrator.domain.scheduling import Backlog
+from ccx_orchestrator.domain.stocking import Policy
+from ccx_orchestrator.machine import LocalMachine
+from ccx_orchestrator.metrics import Metrics
+from ccx_orchestrator.ports import Executor, Keeper, Meter, NodeLink, Outbox
+from ccx_orchestrator.settings import Settings
+from ccx_orchestrator.slave_link.announcing import announcing
+from ccx_orchestrator.slave_link.link import Identity, SlaveLink
+from ccx_orchestrator.slave_link.names import check_name, resolve
+from ccx_orchestrator.store.memory import MemoryStore
+from ccx_orchestrator.submissions.callbacks import Callbacks
+from ccx_orchestrator.submissions.clock import utc_now
+from ccx_orchestrator.submissions.rules import Rules
+from ccx_orchestrator.submissions.service import Submissions
+from ccx_orchestrator.tracing import traced
+
+log = structlog.get_logger(__name__)
+
+
+class AnyStore(Keeper, Outbox, Protocol):
+    """All that every store is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningNode:
+    """A node that is up."""
+
+    app: FastAPI
+    languages: Languages
+    submissions: Submissions
+    settings: Settings
+    identity: Identity
+
+    @asynccontextmanager
+    async def joined(self, port: int) -> AsyncIterator[None]:
+        """Masters that it was told to join know of it for as long as the context lasts."""
+        settings = self.settings
+        announcement = Announcement(url=settings.advertise, port=port)
+        async with announcing(settings.name, announcement, settings.join, self.identity):
+            yield
+
+    async def drain(self) -> bool:
+        """Take nothing new and see what runs to its end; whether nobody's submission had to be cut short."""
+        return await self.submissions.drain(self.settings.shutdown_seconds)
+
+
+@asynccontextmanager
+async def open_node(settings: Settings) -> AsyncIterator[RunningNode]:
+    """A node, from its engine to its application, for as long as the context lasts.
+
+    Raises EngineUnavailable, UnknownLanguage, ImageMissing, BadLanguageFolder or BadRuntime, each with its remedy.
+    """
+    for name in settings.slave_dns:
+        check_name(name)
+    async with _open_executor(settings) as here, _open_store(settings) as store:
+        metrics = Metrics()
+        with traced(metrics, settings.name, is_wanted=settings.traces) as meter:
+            parts = _connect(settings, here, store, meter)
+            submissions, cluster = parts.submissions, parts.cluster
+            metrics.watch(submissions.backlog)
+            metrics.watch_pool(here.pool)
+            node = Node(
+                settings.name,
+                submissions,
+                parts.catalogue,
+                settings.max_body_bytes,
+                metrics.page,
+                here.pool,
+                cluster,
+                Gate(parts.identity.token),
+            )
+            try:
+                async with submissions.at_work(), _callbacks(settings, store, meter), _cluster_at_work(settings, parts):
+                    yield RunningNode(create_app(node), here.languages, submissions, settings, parts.identity)
+            finally:
+                await submissions.drain(0)  # a no-op where the node was drained in good order
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """What a node runs itself, and how."""
+
+    languages: Languages
+    executor: Executor
+    pool: Callable[[], tuple[PoolHealth, ...]] = tuple
+
+
+@asynccontextmanager
+async def _open_executor(settings: Settings) -> AsyncIterator[_Here]:
+    """A node that runs nothing itself needs no Docker engine."""
+    if settings.languages == ():
+        yield _Here(await asyncio.to_thread(Languages.without_images, settings.images_dir), NoSandboxes())
+        return
+    async with open_engine() as engine:
+        languages = await Languages.find_images(engine, settings.images_dir, settings.languages)
+        runtimes = await choose_runtimes(engine, languages, settings.runtime, settings.runtimes, settings.images_dir)
+        async with (
+            _open_sandboxes(engine, settings.name, runtimes) as sandboxes,
+            _open_pool(engine, sandboxes, languages, settings) as pool,
+        ):
+            executor = DockerExecutor(engine, pool or sandboxes, languages, settings.name)
+            yield _Here(languages, executor, pool.health if pool else tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A node's use cases."""
+
+    submissions: Submissions
+    catalogue: ClusterCatalogue
+    dispatcher: Dispatcher
+    roster: Roster
+    cluster: Cluster
+    identity: Identity
+
+
+def _connect(settings: Settings, here: _Here, store: Keeper, meter: Meter) -> _Parts:
+    this = Self(settings.name, uuid4().hex, utc_now())
+    identity = Identity(this.incarnation, settings.token())
+    links: dict[str, NodeLink] = {}
+    capacity = Capacity(settings.max_tasks, 0, frozenset(here.languages.names()))
+    dispatcher = Dispatcher(Dispatch(capacity), here.executor, links, Patience(settings.unserved_seconds))
+    roster = Roster(dispatcher, lambda url: SlaveLink(url, identity), links, this.incarnation, utc_now)
+    catalogue = ClusterCatalogue(
+        here.languages,
+        here.languages.described,
+        lambda: [member.report for member in roster.members() if member.report],
+        lambda: settings.is_cluster or bool(roster.members()),
+        here.languages.all_described,
+    )
+    submissions = _submissions(settings, store, dispatcher, catalogue, meter)
+    dispatcher.on_room = submissions.start_waiting
+    cluster = Cluster(this, submissions, here.languages, dispatcher, roster, LocalMachine())
+    return _Parts(submissions, catalogue, dispatcher, roster, cluster, identity)
+
+
+@asynccontextmanager
+async def _cluster_at_work(settings: Settings, parts: _Parts) -> AsyncIterator[None]:
+    """What goes on because there are other nodes, for as long as the context lasts."""
+    async with (
+        _background(parts.cluster.leases.look_for_ever(), "leases"),
+        _background(_end_overdue(parts.dispatcher, parts.submissions), "overdue"),
+        parts.roster.at_work(settings.slaves, settings.slave_dns, resolve),
+    ):
+        yield
+
+
+async def _end_overdue(dispatcher: Dispatcher, submissions: Submissions) -> None:
+    """Once a second, end what waits for a node that does not come."""
+    while True:
+        await asyncio.sleep(1.0)
+        waiting = [lane for lane in submissions.backlog.lanes() if isinstance(lane, Lane)]
+        for lane in dispatcher.overdue(waiting):
+            await submissions.give_up(lane, dispatcher.explanation(lane))
+
+
+def _submissions(
+    settings: Settings, store: Keeper, dispatcher: Dispatcher, catalogue: ClusterCatalogue, meter: Meter
+) -> Submissions:
+    backlog = Backlog(settings.max_tasks, settings.queue_bound, settings.queue_bound_bytes)
+    rules = Rules(settings.max_attempts, settings.highest_priority, takes_callbacks=bool(settings.callback_secret))
+    return Submissions(
+        store,
+        dispatcher,
+        catalogue,
+        backlog,
+        rules=rules,
+        meter=meter,
+        placement=dispatcher,
+        passing=MemoryStore(),
+    )
+
+
+@asynccontextmanager
+async def _callbacks(settings: Settings, store: AnyStore, meter: Meter) -> AsyncIterator[None]:
+    """Callbacks are made, where there is a secret to sign them with, for as long as the context lasts."""
+    if settings.callback_secret is None:
+        yield
+        return
+    secret = settings.callback_secret.get_secret_value().encode()
+    async with HttpCaller(secret, allows_private=settings.callback_private_addresses) as caller:
+        callbacks = Callbacks(store, store, caller, utc_now, meter)
+        async with _background(callbacks.make_for_ever(), "callbacks"):
+            yield
+
+
+@asynccontextmanager
+async def _background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """A task that is ended with the context."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def _open_store(settings: Settings) -> AsyncIterator[AnyStore]:
+    """The store that the settings name. Raises BadDatabase."""
+    if settings.database_url == "memory:":
+        yield MemoryStore()
+        return
+    # Only now: `ccx run` without a server has no use for a database, and these take a while to import.
+    from ccx_orchestrator.store.postgres import open_postgres
+    from ccx_orchestrator.store.retention import Retention
+    from ccx_orchestrator.store.sqlite import open_sqlite
+
+    owner = uuid4().hex
+    async with AsyncExitStack() as stack:
+        if settings.database_url is None:
+            path = settings.state_dir / f"{settings.name}.sqlite"
+            store = await stack.enter_async_context(open_sqlite(path, owner, settings.sqlite_synchronous))
+        else:
+            shared = open_postgres(settings.database_url, owner, settings.name, settings.lease_seconds)
+            store = await stack.enter_async_context(shared)
+        retention = Retention(store, settings.retention_seconds, settings.retention_count, utc_now)
+        await stack.enter_async_context(_background(retention.forget_for_ever(), "retention"))
+        yield store
+
+
+@asynccontextmanager
+async def _open_pool(
+    engine: Engine, sandboxes: Sandboxes, languages: Languages, settings: Settings
+) -> AsyncIterator[Pool | None]:
+    """The pool, filling itself from now on, unless the settings say that there is none."""
+    if not settings.pool:
+        yield None
+        return
+    budget = settings.pool_memory_bytes
+    if budget is None:
+        budget = (await asyncio.to_thread(psutil.virtual_memory)).total // 4
+    policy = Policy(
+        memory_bytes=budget,
+        starts_at_once=settings.pool_starts_at_once,
+        idle_seconds=settings.pool_idle_seconds,
+    )
+    maximum = max(settings.pool_minimum, settings.pool_maximum)
+    stock = stock_for(languages, settings.pool_minimum, maximum, policy)
+    pool = Pool(engine, sandboxes, languages, stock)
+    async with pool.keep_filled():
+        yield pool
+
+
+@asynccontextmanager
+async def _open_sandboxes(engine: Engine, name: str, runtimes: dict[str, str]) -> AsyncIterator[Sandboxes]:
+    """Sandboxes of a node, swept before, meanwhile and after."""
+    owner = Owner(name, await asyncio.to_thread(this_process))
+    sandboxes = Sandboxes(engine, owner, runtimes)
+    janitor = Janitor(engine, owner, sandboxes)
+    await janitor.sweep()
+    try:
+        async with _background(janitor.sweep_for_ever(), "janitor"):
+            yield sandboxes
+    finally:
+        await sandboxes.drain()
+        with suppress(EngineUnavailable):
+            await janitor.sweep()  # what could not be removed while the engine was away

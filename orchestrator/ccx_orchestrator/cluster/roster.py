@@ -1,0 +1,240 @@
+"""The other nodes: who there is, whether they live, what they tell of themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from urllib.parse import urlsplit
+
+import structlog
+
+from ccx.errors import CcxError, NodeNotFound
+from ccx.wire import NodeHealth, NodeReport
+from ccx_orchestrator.cluster.dispatcher import Dispatcher
+from ccx_orchestrator.cluster.member import Member, Source, health_of
+from ccx_orchestrator.ports import NodeLink
+
+log = structlog.get_logger(__name__)
+
+CALLS_PER_SECOND = 200  # what calling may cost: about a fifth of a core
+
+Resolve = Callable[[str], Awaitable[frozenset[str]]]
+OpenLink = Callable[[str], NodeLink]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How often nodes are called, in seconds, and what is made of silence. `lease` is how long a node believes that
+    this one lives; `lost` is when the work of a silent node is given to others; `forgotten` is when a node that
+    announced itself, or was found, is no longer called at all. Beyond CALLS_PER_SECOND nodes all of it is longer.
+    """
+
+    beat: float = 1.0
+    answer: float = 2.0
+    longest_pause: float = 5.0
+    lost: float = 4.0
+    lease: float = 8.0
+    forgotten: float = 60.0
+    resolve: float = 2.0
+
+
+class Roster:
+    """Calls every node once a second, and tells the dispatcher what comes of it.
+
+    A node is known by its URL. Two URLs of the same node count once; this node itself does not count.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        open_link: OpenLink,
+        links: dict[str, NodeLink],
+        own_incarnation: str,
+        now: Callable[[], datetime],
+        times: Times = Times(),
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._open_link = open_link
+        self._links = links
+        self._own = own_incarnation
+        self._now = now
+        self._times = times
+        self._members: dict[str, Member] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # Who there is
+
+    @asynccontextmanager
+    async def at_work(self, named: Iterable[str], dns_names: Iterable[str], resolve: Resolve) -> AsyncIterator[None]:
+        """Call these nodes, and those that these names (`host:port`) stand for, for as long as the context lasts."""
+        for url in named:
+            self._meet(url.rstrip("/"), Source.NAMED)
+        for name in dns_names:
+            self._start(self._follow_name(name, resolve), f"names of {name}")
+        try:
+            yield
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            for member in self._members.values():
+                await member.link.close()
+
+    def announced(self, name: str, url: str) -> Member:
+        """A node says that it is there."""
+        member = self._meet(url, Source.ANNOUNCED)
+        member.name = name
+        member.is_leaving = False
+        if member.health in {NodeHealth.UNKNOWN, NodeHealth.SILENT}:
+            member.nudge.set()
+        return member
+
+    def withdrawn(self, name: str) -> Member:
+        """A node says that it takes no more: what it has comes to its end. Raises NodeNotFound."""
+        member = self.find(name)
+        member.is_leaving = True
+        member.sources.discard(Source.ANNOUNCED)
+        if member.report is not None:
+            self._dispatcher.hear(member.url, member.capacity())
+        self._set_health(member, NodeHealth.DRAINING)
+        return member
+
+    def find(self, name: str) -> Member:
+        """The node of that name or URL. Raises NodeNotFound."""
+        for member in self._members.values():
+            if name in {member.name, member.url}:
+                return member
+        known = ", ".join(sorted(member.name for member in self._members.values())) or "none"
+        raise NodeNotFound(f"This node knows no node {name!r}; it knows: {known}.")
+
+    def members(self) -> tuple[Member, ...]:
+        """All that count, by name."""
+        counted = (member for member in self._members.values() if not self._is_double(member))
+        return tuple(sorted(counted, key=lambda member: (member.name, member.url)))
+
+    def nudge(self, member: Member) -> None:
+        """Call a node now: it has changed."""
+        member.nudge.set()
+
+    def _meet(self, url: str, source: Source) -> Member:
+        member = self._members.get(url)
+        if member is None:
+            name = urlsplit(url).netloc or url
+            member = Member(url, self._open_link(url), {source}, name, NodeHealth.UNKNOWN, self._now())
+            self._members[url] = member
+            member.task = self._start(self._watch(member), f"watching {url}")
+        member.sources.add(source)
+        return member
+
+    def _start(self, work: Awaitable[None], name: str) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        task.set_name(name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _follow_name(self, name: str, resolve: Resolve) -> None:
+        """Keep up with the addresses behind a name. Where it cannot be looked up, those known stay."""
+        while True:
+            try:
+                urls = await resolve(name)
+            except OSError as error:
+                log.debug("a name was not found", name=name, reason=str(error))
+            else:
+                for url in urls:
+                    self._meet(url, Source.FOUND)
+                for member in self._members.values():
+                    if Source.FOUND in member.sources and member.url not in urls:
+                        member.sources.discard(Source.FOUND)
+            await asyncio.sleep(self._times.resolve)
+
+    # Whether they live
+
+    @property
+    def _stretch(self) -> float:
+        """By how much all times are longer, because there are so many nodes."""
+        return max(1.0, len(self._members) * self._times.beat / CALLS_PER_SECOND)
+
+    async def _watch(self, member: Member) -> None:
+        try:
+            while await self._call(member):
+                doubled = self._times.beat * 2 ** max(0, min(member.failures, 8) - 2)
+                pause = min(self._times.longest_pause, doubled) * self._stretch
+                try:
+                    async with asyncio.timeout(pause):
+                        await member.nudge.wait()
+                except TimeoutError:
+                    pass
+                member.nudge.clear()
+        finally:
+            self._dispatcher.lose(member.url)
+
+    async def _call(self, member: Member) -> bool:
+        """One call and what comes of it; whether there is any use in calling again."""
+        try:
+            async with asyncio.timeout(self._times.answer):
+                report = await member.link.renew(self._times.lease * self._stretch)
+        except (CcxError, TimeoutError) as error:
+            return await self._not_heard(member, str(error) or "no answer in time")
+        member.failures = 0
+        member.silent_since = None
+        self._heard(member, report)
+        return True
+
+    def _heard(self, member: Member, report: NodeReport) -> None:
+        before = member.report
+        if before is not None and before.incarnation != report.incarnation:
+            log.info("a node was started anew", node=report.name, url=member.url)
+            self._dispatcher.lose(member.url)
+        member.report, member.name, member.heard_at = report, report.name, monotonic()
+        if self._is_double(member):
+            self._links.pop(member.url, None)
+            self._dispatcher.lose(member.url)
+            return
+        self._links[member.url] = member.link
+        self._set_health(member, NodeHealth.DRAINING if member.is_leaving else health_of(report))
+        self._dispatcher.hear(member.url, member.capacity())
+
+    async def _not_heard(self, member: Member, reason: str) -> bool:
+        now = monotonic()
+        member.failures += 1
+        if member.silent_since is None:
+            member.silent_since = member.heard_at if member.heard_at is not None else now
+            log.warning("a node does not answer", node=member.name, url=member.url, reason=reason)
+        self._dispatcher.unreached(member.url)
+        if member.report is not None:
+            self._set_health(member, NodeHealth.SILENT)
+        if now - member.silent_since >= self._times.lost * self._stretch:
+            self._dispatcher.lose(member.url)
+        is_forgotten = member.is_leaving or now - member.silent_since >= self._times.forgotten
+        if is_forgotten and not member.sources & {Source.NAMED, Source.FOUND}:
+            log.info("a node is gone", node=member.name, url=member.url)
+            del self._members[member.url]
+            self._links.pop(member.url, None)
+            await member.link.close()
+            return False
+        return True
+
+    def _is_double(self, member: Member) -> bool:
+        """Whether it is this node itself, or one that is known under another URL already."""
+        if member.report is None:
+            return False
+        incarnation = member.report.incarnation
+        if incarnation == self._own:
+            return True
+        for other in self._members.values():  # in the order in which they came to be known
+            if other is member:
+                return False
+            if other.report is not None and other.report.incarnation == incarnation and other.silent_since is None:
+                return True
+        return False
+
+    def _set_health(self, member: Member, health: NodeHealth) -> None:
+        if health is not member.health:
+            log.info("a node changed", node=member.name, url=member.url, health=health.value)
+            member.health, member.since = health, self._now()

@@ -1,0 +1,87 @@
+"""The proof of an image: its reference program, run as any submission is, must print what the language promises."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+from ccx.errors import CcxError
+from ccx.wire import SourceFile, SubmissionRequest, Verdict, encode
+from ccx_orchestrator.docker_sandbox.engine import Image, open_engine
+from ccx_orchestrator.docker_sandbox.executor import DockerExecutor
+from ccx_orchestrator.docker_sandbox.hardening import Owner
+from ccx_orchestrator.docker_sandbox.janitor import this_process
+from ccx_orchestrator.docker_sandbox.language_folder import Languages
+from ccx_orchestrator.docker_sandbox.sandbox import Sandboxes
+from ccx_orchestrator.domain.events import Event, Finished, Output, Stream
+from ccx_orchestrator.domain.language import Language
+from ccx_orchestrator.domain.plan import Plan, make_plan
+from ccx_orchestrator.ports import SandboxLost
+
+OWNER = "proof"
+
+
+class NotProven(CcxError):
+    """An image does not do what its language promises."""
+
+
+async def prove(language: Language, image: str, images: Path, runtime: str | None = None) -> None:
+    """Run the reference program of a language in an image, by that runtime of the engine's (None: its default one).
+
+    Raises NotProven, or EngineUnavailable.
+    """
+    runtimes = {language.name: runtime} if runtime else {}
+    async with open_engine() as engine:
+        sandboxes = Sandboxes(engine, Owner(OWNER, await asyncio.to_thread(this_process)), runtimes)
+        try:
+            for way in _ways(language):
+                languages = Languages({way.name: way}, {way.name: Image(image, "", "")})
+                executor = DockerExecutor(engine, sandboxes, languages, OWNER)
+                _check(await _events(executor, _reference_plan(way, images / way.name)), way)
+        finally:
+            await sandboxes.drain()
+
+
+def _ways(language: Language) -> Iterator[Language]:
+    """A program can be started for the submission, and it can have been started ahead."""
+    yield language.model_copy(update={"prestart": None})
+    if language.prestart:
+        yield language.model_copy(update={"prestart": language.prestart.model_copy(update={"pays_cold": True})})
+
+
+async def _events(executor: DockerExecutor, plan: Plan) -> list[Event]:
+    events: list[Event] = []
+
+    async def emit(event: Event) -> None:
+        events.append(event)
+
+    try:
+        await executor.run(uuid4().hex, plan, emit)
+    except SandboxLost as lost:
+        raise NotProven(f"{plan.language.reference.file} did not run: {lost}.") from lost
+    return events
+
+
+def _reference_plan(language: Language, folder: Path) -> Plan:
+    reference = language.reference
+    text, encoding = encode((folder / reference.file).read_bytes())
+    file = SourceFile(name=reference.file, content=text, encoding=encoding)
+    return make_plan(SubmissionRequest(language=language.name, files=(file,), stdin=reference.stdin), language)
+
+
+def _check(events: list[Event], language: Language) -> None:
+    """Raise NotProven unless the run ended well, with the very output promised."""
+    said = dict.fromkeys(Stream, b"")
+    for event in events:
+        if isinstance(event, Output):
+            said[event.stream] += event.data
+    end = events[-1]
+    if not isinstance(end, Finished) or end.verdict is not Verdict.OK:
+        errors = said[Stream.STDERR].decode(errors="replace")
+        raise NotProven(f"{language.reference.file} ended with {end}.\n{errors}")
+    if said[Stream.STDOUT] != language.reference.stdout.encode():
+        raise NotProven(
+            f"{language.reference.file} printed {said[Stream.STDOUT]!r}, not {language.reference.stdout!r}."
+        )

@@ -1,0 +1,1 @@
+"""Checks of a host by doing: what `ccx doctor` reports. Changes nothing, leaves nothing behind."""

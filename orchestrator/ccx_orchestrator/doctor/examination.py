@@ -1,0 +1,72 @@
+"""The whole examination, in order. What one check needs and lacks is a finding, and ends it early."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from ccx.errors import CcxError
+from ccx.wire import SourceFile, Submission, SubmissionRequest, Verdict
+from ccx_orchestrator.bootstrap import RunningNode, open_node
+from ccx_orchestrator.docker_sandbox.engine import open_engine
+from ccx_orchestrator.docker_sandbox.language_folder import load_languages
+from ccx_orchestrator.doctor import host, sandboxes
+from ccx_orchestrator.doctor.finding import Finding, failed, ok, warning
+from ccx_orchestrator.domain.language import Language
+from ccx_orchestrator.settings import Settings
+
+BUILD = "Build it with `ccx images build {name}`."
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Every finding as it is made."""
+    try:
+        async with open_engine() as engine:
+            for finding in host.look(await engine.about(), datetime.now(UTC)):
+                yield finding
+    except CcxError as error:
+        yield failed("engine", str(error), "Start Docker, or name another engine with DOCKER_HOST.")
+        return
+    try:
+        async with open_node(settings) as node:
+            async for finding in _look_inside(node, settings):
+                yield finding
+    except CcxError as error:
+        yield failed("node", str(error), "Mend that and look again.")
+
+
+async def _look_inside(node: RunningNode, settings: Settings) -> AsyncIterator[Finding]:
+    async def run(request: SubmissionRequest) -> Submission:
+        accepted = await node.submissions.accept(request)
+        return await node.submissions.wait(accepted.id)
+
+    served: list[Language] = []
+    for name, language in sorted(load_languages(settings.images_dir).items()):
+        try:
+            node.languages.find(name)
+        except CcxError as error:
+            yield warning(f"image {name}", str(error), BUILD.format(name=name))
+            continue
+        served.append(language)
+        yield _judge_reference(language, await run(_reference(language, settings)))
+    found = sandboxes.find_probe(served)
+    if found is None:
+        yield failed("limits", "no language is served that the limits could be tried in", BUILD.format(name="").strip())
+        return
+    async for finding in sandboxes.look(run, *found):
+        yield finding
+
+
+def _reference(language: Language, settings: Settings) -> SubmissionRequest:
+    reference = language.reference
+    content = (settings.images_dir / language.name / reference.file).read_text()
+    file = SourceFile(name=reference.file, content=content)
+    return SubmissionRequest(language=language.name, files=(file,), stdin=reference.stdin)
+
+
+def _judge_reference(language: Language, result: Submission) -> Finding:
+    name = f"image {language.name}"
+    if result.verdict is Verdict.OK and result.cases[0].stdout == language.reference.stdout:
+        return ok(name, f"{result.language_version} ran {language.reference.file}")
+    detail = f"{language.reference.file} came to {result.verdict}: {result.message or 'other output than promised'}"
+    return failed(name, detail, BUILD.format(name=language.name))

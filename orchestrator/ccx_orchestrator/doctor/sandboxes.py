@@ -1,0 +1,124 @@
+"""Judgements of what programs of our own come to in this host's sandboxes: that every limit is really enforced."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from ccx.wire import CaseRequest, LimitOverrides, SourceFile, Submission, SubmissionRequest, Verdict
+from ccx_orchestrator.doctor.finding import Finding, failed, ok, warning
+from ccx_orchestrator.domain.language import Language
+
+PROBES = Path(__file__).parent / "probes"
+MIB = 1 << 20
+NOISY = 0.5  # of the median, between the quickest and the slowest of some equal runs
+EQUAL_RUNS = 10
+
+Run = Callable[[SubmissionRequest], Awaitable[Submission]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A limit, what the probe does to pass it, and how that must end."""
+
+    name: str
+    probe: str
+    verdict: Verdict
+    limit: str
+
+
+LIMITS = LimitOverrides(
+    cpu_seconds=1, wall_seconds=10, memory_bytes=64 * MIB, processes=16, output_bytes=MIB, file_bytes=8 * MIB
+)
+TRIALS = (
+    Trial("memory limit", "allocate", Verdict.MEMORY_LIMIT, "memory_bytes"),
+    Trial("process limit", "fork", Verdict.PROCESS_LIMIT, "processes"),
+    Trial("file size limit", "write", Verdict.OUTPUT_LIMIT, "file_bytes"),
+    Trial("output limit", "flood", Verdict.OUTPUT_LIMIT, "output_bytes"),
+    Trial("CPU time limit", "burn", Verdict.CPU_TIME_LIMIT, "cpu_seconds"),
+    Trial("wall time limit", "sleep", Verdict.WALL_TIME_LIMIT, "wall_seconds"),
+)
+NOT_ENFORCED = (
+    "Do not run strangers' programs here. See that the engine's cgroups work (`docker info` warns of what does not), "
+    "that nothing stands between ccx and the engine, then look again."
+)
+
+
+def find_probe(languages: list[Language]) -> tuple[Language, Path] | None:
+    """A language that there is a probe in, and the probe."""
+    for probe in sorted(PROBES.glob("probe.*"), reverse=True):
+        for language in languages:
+            if language.is_source(probe.name):
+                return language, probe
+    return None
+
+
+async def look(run: Run, language: Language, probe: Path) -> AsyncIterator[Finding]:
+    """Try every limit, and look around."""
+
+    def request(limits: LimitOverrides, *arguments: str) -> SubmissionRequest:
+        file = SourceFile(name=probe.name, content=probe.read_text())
+        cases = tuple(CaseRequest(args=(argument,)) for argument in arguments)
+        return SubmissionRequest(language=language.name, files=(file,), limits=limits, cases=cases)
+
+    for trial in TRIALS:
+        limits = LIMITS.model_copy(update={"wall_seconds": 2.0}) if trial.probe == "sleep" else LIMITS
+        yield _judge_trial(trial, await run(request(limits, trial.probe)))
+    yield _judge_network(await run(request(LIMITS, "network")))
+    yield _judge_confinement(await run(request(LIMITS, "confinement")))
+    yield _judge_noise(await run(request(LIMITS, *["work"] * EQUAL_RUNS)))
+
+
+def _judge_trial(trial: Trial, result: Submission) -> Finding:
+    case = result.cases[0] if result.cases else None
+    if case is not None and (case.verdict, case.limit) == (trial.verdict, trial.limit):
+        return ok(trial.name, f"{case.message}")
+    return failed(
+        trial.name, f"a program that passes it ended as {result.verdict}: {result.message or ''}", NOT_ENFORCED
+    )
+
+
+def _said(result: Submission) -> dict[str, list[str]]:
+    said: dict[str, list[str]] = {}
+    for line in (result.cases[0].stdout if result.cases else "").splitlines():
+        name, _, value = line.partition(":")
+        said.setdefault(name, []).append(value.strip())
+    return said
+
+
+def _judge_network(result: Submission) -> Finding:
+    said = _said(result)
+    if set(said.get("interfaces", ["?"])) <= {"lo", ""} and not said.keys() & {"reached", "route"}:
+        return ok("network", "there is none")
+    detail = ", ".join(f"{name} {' '.join(values)}" for name, values in said.items()) or f"{result.message}"
+    return failed("network", f"a program found one: {detail}", NOT_ENFORCED)
+
+
+def _judge_confinement(result: Submission) -> Finding:
+    said = {name: values[0] for name, values in _said(result).items()}
+    wrong = [
+        what
+        for what, is_right in (
+            ("it has system calls without a filter", said.get("Seccomp") == "2"),
+            ("it may gain privileges", said.get("NoNewPrivs") == "1"),
+            ("it has capabilities", int(said.get("CapEff", "1"), 16) == 0),
+            ("it is root", said.get("uid", "0") != "0"),
+        )
+        if not is_right
+    ]
+    if wrong:
+        return failed("confinement", f"of a program: {', '.join(wrong)}", NOT_ENFORCED)
+    return ok("confinement", "a program is nobody, without capabilities, behind a filter of system calls")
+
+
+def _judge_noise(result: Submission) -> Finding:
+    seconds = [case.cpu_seconds for case in result.cases] or [0.0]
+    middle = median(seconds)
+    noise = (max(seconds) - min(seconds)) / middle if middle else 0.0
+    detail = f"{EQUAL_RUNS} equal runs took {middle * 1000:.0f} ms of CPU time, give or take {noise / 2:.0%}"
+    if result.verdict is not Verdict.OK or noise > NOISY:
+        remedy = "Give the node processors of its own; switch off frequency scaling and hyper-threading for judging."
+        return warning("timing", detail, remedy)
+    return ok("timing", detail)

@@ -1,0 +1,1 @@
+"""Pure decisions: languages, limits, plans, verdicts. No I/O, no await, no clock."""

@@ -1,0 +1,215 @@
+"""Where a submission runs: here while there is a free slot, else on the slave that has the language and most room.
+
+What happens is told to it (`hear`, `full`, `lose` …); `place` decides. Nothing here waits, calls or looks at a clock.
+A slave's room is what it last reported less what this node has sent there since: submissions of others are known from
+the report only, those of this node always exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import NamedTuple
+
+from ccx_orchestrator.domain.breaker import Breaker
+
+HERE = ""  # this node, among the names of nodes
+SLACK = 64  # entries a heap may have beyond four for every node, before it is made anew
+
+
+class Lane(NamedTuple):
+    """Submissions that can run in the same places. A forwarded one runs here or not at all."""
+
+    language: str
+    is_forwarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a node tells of itself. `foreign` counts what runs or waits there and was not sent from here."""
+
+    slots: int
+    foreign: int
+    languages: frozenset[str]
+    is_open: bool = True
+
+
+@dataclass(slots=True)
+class _Node:
+    name: str
+    capacity: Capacity
+    breaker: Breaker = field(default_factory=Breaker)
+    ours: set[str] = field(default_factory=set)
+    is_full: bool = False
+    is_reached: bool = True
+    lacking: set[str] = field(default_factory=set)
+    stamp: int = 0
+    offered: int = 0
+
+    def free(self, now: float) -> int:
+        """How many more it can be sent."""
+        if self.is_full or not self.is_reached or not self.capacity.is_open:
+            return 0
+        room = max(0, self.capacity.slots - self.capacity.foreign - len(self.ours))
+        allowed = self.breaker.allowed(now, len(self.ours))
+        return room if allowed is None else min(room, allowed)
+
+    def serves(self, language: str) -> bool:
+        """Whether it can run that language, now or a little later."""
+        has_it = language in self.capacity.languages and language not in self.lacking
+        return has_it and self.is_reached and self.capacity.is_open
+
+
+class Dispatch:
+    """Places submissions on nodes. One is known here from `place` to `leave`, and is in one place at a time."""
+
+    def __init__(self, here: Capacity) -> None:
+        self._nodes = {HERE: _Node(HERE, here)}
+        self._where: dict[str, str] = {}
+        # By language: (-free, stamp, name). An entry is true while its stamp is that of the node; others are dropped.
+        self._heaps: dict[str, list[tuple[int, int, str]]] = {}
+        self._stamps = count(1)
+
+    # What happens
+
+    def hear(self, name: str, capacity: Capacity, now: float) -> None:
+        """A node lives and tells of itself; what was believed of it before is void."""
+        node = self._nodes.get(name)
+        if node is None:
+            node = self._nodes[name] = _Node(name, capacity)
+        is_offer_void = node.capacity.languages != capacity.languages or bool(node.lacking)
+        node.capacity, node.is_full, node.is_reached = capacity, False, True
+        node.lacking.clear()
+        self._offer(node, now, anew=is_offer_void)
+
+    def full(self, name: str, submission: str) -> None:
+        """It refused this one for want of room: believed until it tells otherwise or one of ours ends there."""
+        self._take_from(name, submission)
+        if node := self._nodes.get(name):
+            node.is_full = True
+            self._offer(node, 0.0)
+
+    def lacks(self, name: str, submission: str, language: str, now: float) -> None:
+        """It refused this one because it has not got the language, whatever it told."""
+        self._take_from(name, submission)
+        if node := self._nodes.get(name):
+            node.lacking.add(language)
+            self._offer(node, now, anew=True)
+
+    def fail(self, name: str, submission: str, now: float) -> None:
+        """This one could not be run there, by a fault of the node or of the way to it."""
+        self._take_from(name, submission)
+        if node := self._nodes.get(name):
+            node.breaker.fail(now)
+            self._offer(node, now)
+
+    def unreached(self, name: str) -> None:
+        """It did not answer: it is sent nothing until it does. What runs there may still come to its end."""
+        if node := self._nodes.get(name):
+            node.is_reached = False
+            self._offer(node, 0.0)
+
+    def lose(self, name: str) -> frozenset[str]:
+        """It is gone for good; those that were there, which have no place any more."""
+        node = self._nodes.pop(name, None)
+        if node is None:
+            return frozenset()
+        for submission in node.ours:
+            del self._where[submission]
+        return frozenset(node.ours)
+
+    def leave(self, submission: str, now: float, *, went_well: bool = True) -> None:
+        """It has ended, or does not want its place any more."""
+        name = self._where.get(submission)
+        if name is None:
+            return
+        self._take_from(name, submission)
+        node = self._nodes[name]
+        if went_well:
+            node.breaker.succeed()
+        node.is_full = False
+        self._offer(node, now)
+
+    # Decisions
+
+    def place(self, submission: str, lane: Lane, now: float) -> str | None:
+        """The node it is to run on, where its slot is taken from now on; None where it has to wait."""
+        if submission in self._where:
+            raise AssertionError(f"{submission} has a place already")
+        here = self._nodes[HERE]
+        if lane.language in here.capacity.languages and here.free(now) > 0:
+            return self._put(here, submission, now)
+        if lane.is_forwarded or (node := self._roomiest(lane.language, now)) is None:
+            return None
+        return self._put(node, submission, now)
+
+    def where(self, submission: str) -> str | None:
+        """Its place, if it has one."""
+        return self._where.get(submission)
+
+    def serves(self, lane: Lane) -> bool:
+        """Whether there is a node, busy or not, that could run it."""
+        if lane.is_forwarded:
+            return self._nodes[HERE].serves(lane.language)
+        return any(node.serves(lane.language) for node in self._nodes.values())
+
+    def has_room(self, lane: Lane, now: float) -> bool:
+        """Whether `place` would find one."""
+        here = self._nodes[HERE]
+        if lane.language in here.capacity.languages and here.free(now) > 0:
+            return True
+        return not lane.is_forwarded and self._roomiest(lane.language, now) is not None
+
+    def at(self, name: str) -> tuple[str, ...]:
+        """This node's submissions that have their place there."""
+        return tuple(sorted(node.ours)) if (node := self._nodes.get(name)) else ()
+
+    @property
+    def elsewhere(self) -> int:
+        """How many have their place on another node."""
+        return len(self._where) - len(self._nodes[HERE].ours)
+
+    def _put(self, node: _Node, submission: str, now: float) -> str:
+        node.ours.add(submission)
+        self._where[submission] = node.name
+        self._offer(node, now)
+        return node.name
+
+    def _take_from(self, name: str, submission: str) -> None:
+        if self._where.get(submission) == name:
+            del self._where[submission]
+            self._nodes[name].ours.discard(submission)
+
+    def _roomiest(self, language: str, now: float) -> _Node | None:
+        heap = self._heaps.get(language, [])
+        while heap:
+            negative, stamp, name = heap[0]
+            node = self._nodes.get(name)
+            if node is not None and node.stamp == stamp and node.free(now) == -negative:
+                return node
+            heappop(heap)
+            if node is not None and node.stamp == stamp:  # its room changed with time alone
+                self._offer(node, now, anew=True)
+        return None
+
+    def _offer(self, node: _Node, now: float, *, anew: bool = False) -> None:
+        """Write down how much room a node has. The later a node was written down, the later its turn among equals."""
+        if node.name == HERE:
+            return
+        free = node.free(now)
+        if free == node.offered and not anew:
+            return
+        node.offered = free
+        node.stamp = next(self._stamps)
+        if free == 0:
+            return
+        for language in node.capacity.languages - node.lacking:
+            heap = self._heaps.setdefault(language, [])
+            heappush(heap, (-free, node.stamp, node.name))
+            if len(heap) > 4 * len(self._nodes) + SLACK:
+                self._tidy(heap)
+
+    def _tidy(self, heap: list[tuple[int, int, str]]) -> None:
+        heap[:] = [entry for entry in heap if (node := self._nodes.get(entry[2])) and node.stamp == entry[1]]
+        heapify(heap)

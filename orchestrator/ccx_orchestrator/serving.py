@@ -1,0 +1,88 @@
+"""A node behind a socket: uvicorn, signals, and the order of a shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from ccx.errors import BadInput
+
+BACKLOG = 1024
+# When the server is told to stop, every submission has ended already; what is left is to hand over the last answers.
+LAST_ANSWERS_SECONDS = 5
+LARGEST_MESSAGE_BYTES = 32 * 1024 * 1024  # of a WebSocket: the first one brings all files
+
+# Longer than clients keep a connection they do not use, so that it is never closed while a request is on its way.
+KEEP_ALIVE_SECONDS = 30
+
+
+class CannotListen(BadInput):
+    """The address is taken, or not ours."""
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: `stop_signal` waits for them, and the node stops before its server does."""
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is any free one. Raises CannotListen."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CannotListen(
+            f"Cannot listen on {host} port {port}: {reason}. Choose another with --host and --port."
+        ) from error
+    listening.listen(BACKLOG)
+    return listening
+
+
+@asynccontextmanager
+async def serving(app: FastAPI, listening: socket.socket) -> AsyncIterator[None]:
+    """The application behind a socket that listens already, which is closed at the end."""
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # a byte typed, a byte shown: there is nothing to compress
+        timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve([listening]), name="uvicorn")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+        listening.close()
+
+
+async def stop_signal() -> signal.Signals:
+    """Wait for Ctrl-C or SIGTERM."""
+    loop = asyncio.get_running_loop()
+    arrived: asyncio.Future[signal.Signals] = loop.create_future()
+
+    def arrive(number: signal.Signals) -> None:
+        if not arrived.done():
+            arrived.set_result(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, arrive, number)
+    return await arrived

@@ -1,0 +1,138 @@
+"""The only reader of the environment and of `ccx.toml`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from ccx.errors import BadInput
+from ccx.wire import HIGHEST_PRIORITY
+
+CONFIG_FILE = "ccx.toml"
+
+
+class BadSettings(BadInput):
+    """A setting that makes no sense, named with its remedy."""
+
+
+def _images_folder() -> Path:
+    """The images folder of an installed package, or of the source tree it runs from."""
+    packaged = Path(__file__).parent / "images"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "images"
+
+
+class Settings(BaseSettings):
+    """A node's settings: what the command line says, else `CCX_…` in the environment, else `ccx.toml` in the current
+    directory.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="CCX_", toml_file=CONFIG_FILE, frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=64)] = "master"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8700
+    max_tasks: Annotated[int, Field(ge=1, le=1024)] = os.cpu_count() or 1
+    languages: Annotated[tuple[str, ...] | None, NoDecode] = None
+    # Sandboxes started ahead, of each language; of the memory budget (None: a quarter of the machine's) each takes its
+    # memory limit, though an idle one uses hardly any.
+    pool: bool = True
+    pool_minimum: Annotated[int, Field(ge=0, le=256)] = 1
+    pool_maximum: Annotated[int, Field(ge=0, le=256)] = 8
+    pool_memory_bytes: Annotated[int, Field(ge=0)] | None = None
+    pool_idle_seconds: Annotated[float, Field(ge=1)] = 900.0
+    pool_starts_at_once: Annotated[int, Field(ge=1, le=64)] = os.cpu_count() or 1
+    # The engine's runtime, for all languages and for single ones: a name as `docker info` lists it.
+    runtime: str | None = None
+    runtimes: dict[str, str] = {}
+    images_dir: Path = Field(default_factory=_images_folder)
+    queue_bound: Annotated[int, Field(ge=0)] = 1_000
+    queue_bound_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024 * 1024
+    highest_priority: Annotated[int, Field(ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY)] = HIGHEST_PRIORITY
+    max_attempts: Annotated[int, Field(ge=1)] = 5
+    state_dir: Path = Field(default_factory=lambda: platformdirs.user_state_path("ccx"))
+    database_url: Annotated[str, Field(pattern=r"^(memory:|postgresql://.*)$")] | None = None
+    sqlite_synchronous: Literal["full", "normal"] = "full"
+    lease_seconds: Annotated[float, Field(ge=3)] = 10.0
+    retention_seconds: Annotated[float, Field(gt=0)] = 7 * 24 * 3600.0
+    retention_count: Annotated[int, Field(ge=1)] = 100_000
+    callback_secret: SecretStr | None = None
+    callback_private_addresses: bool = False
+    traces: bool = Field(default_factory=lambda: any(name.startswith("OTEL_EXPORTER_OTLP") for name in os.environ))
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
+    shutdown_seconds: Annotated[float, Field(ge=0)] = 20.0
+    slaves: Annotated[tuple[str, ...], NoDecode] = ()
+    join: Annotated[tuple[str, ...], NoDecode] = ()
+    slave_dns: Annotated[tuple[str, ...], NoDecode] = ()
+    advertise: str | None = None
+    cluster_token: str | None = None
+    cluster_token_file: Path | None = None
+    unserved_seconds: Annotated[float, Field(ge=0)] = 60.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("slaves", "join", "slave_dns", mode="before")
+    @classmethod
+    def _split_addresses(cls, value: object) -> object:
+        """`http://h1:8700,http://h2:8700` as the environment has it."""
+        return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    def token(self) -> str | None:
+        """What the nodes of the cluster share. Raises BadSettings where its file cannot be read."""
+        if self.cluster_token_file is None:
+            return self.cluster_token
+        try:
+            return self.cluster_token_file.read_text().strip() or None
+        except (OSError, ValueError) as error:
+            raise BadSettings(f"The file {str(self.cluster_token_file)!r} with the cluster's token: {error}") from error
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether other nodes are expected."""
+        return bool(self.slaves or self.slave_dns) or self.languages == ()
+
+    @field_validator("languages", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """`c,java` as the environment and the command line have it; `none` is no language at all."""
+        if not isinstance(value, str):
+            return value
+        words = tuple(word.strip() for word in value.split(",") if word.strip())
+        return () if words == ("none",) else words
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (pydantic-settings passes it by name)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line, then environment, then file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**given: object) -> Settings:
+    """The settings, with those given (and not None) first. Raises BadSettings."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0])
+        raise BadSettings(
+            f"The setting {field!r} (CCX_{field.upper()}, or in {CONFIG_FILE}) cannot be used: {first['msg']}."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"{CONFIG_FILE} cannot be read: {error}") from error

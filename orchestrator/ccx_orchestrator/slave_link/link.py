@@ -1,0 +1,190 @@
+"""One other node, called through the same API that users call, with a mark that forbids it to send work on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from signal import Signals
+from typing import Literal
+
+from ccx import events as wire
+from ccx.client import Client
+from ccx.errors import (
+    BodyTooLarge,
+    CcxError,
+    ImageMissing,
+    InvalidSubmission,
+    QueueFull,
+    ShuttingDown,
+    UnknownLanguage,
+)
+from ccx.interactive import Session
+from ccx.messages import Terminal
+from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, Lease, NodeInfo, NodeReport, SubmissionRequest, Usage, Verdict
+from ccx_orchestrator.domain.controls import InputEnded, Signalled, Typed, WindowSize
+from ccx_orchestrator.domain.events import ArtifactSent, Event, Finished, Output, Started, StepJudged
+from ccx_orchestrator.domain.plan import Plan
+from ccx_orchestrator.domain.wire_events import from_wire
+from ccx_orchestrator.ports import Controls, Emit, LanguageLacking, NodeFull, NodeLost
+
+# Beyond what the steps of a submission may take by their limits: containers, a busy host, a slow way.
+GRACE_SECONDS = 60.0
+GRACE_PER_CASE_SECONDS = 1.0
+ANY_SIZE = Terminal(rows=24, columns=80)  # the true one follows as the first control
+SIGNALS: dict[Signals, Literal["INT", "TERM", "KILL"]] = {
+    Signals.SIGINT: "INT",
+    Signals.SIGTERM: "TERM",
+    Signals.SIGKILL: "KILL",
+}
+LEFTOVER_SECONDS = 0.5  # for the end of a stream, after its last event
+# A node that gives a submission up says so with one of these; from here it looks like a node that was lost.
+GIVEN_UP = {Verdict.CANCELLED, Verdict.INTERNAL_ERROR}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this node is to others: its incarnation, and the token that nodes of the cluster share, if any."""
+
+    incarnation: str
+    token: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """What goes with every call."""
+        return {FORWARDED_HEADER: self.incarnation} | ({TOKEN_HEADER: self.token} if self.token else {})
+
+
+class SlaveLink:
+    """See `ports.NodeLink`. Keeps its connections between calls."""
+
+    def __init__(self, url: str, identity: Identity) -> None:
+        self._identity = identity
+        self._client = Client(url, headers=identity.headers())
+
+    async def run(
+        self,
+        submission_id: str,  # noqa: ARG002  (the other node has ids of its own)
+        plan: Plan,
+        emit: Emit,
+        controls: Controls | None = None,
+    ) -> None:
+        """See `ports.NodeLink`."""
+        seconds = plan.deadline_seconds + GRACE_SECONDS + GRACE_PER_CASE_SECONDS * len(plan.cases)
+        try:
+            async with asyncio.timeout(seconds):
+                if controls is None:
+                    async with aclosing(self._client.run_stream(_forwarded(plan))) as events:
+                        await _follow(events, plan, emit)
+                else:
+                    await self._converse(plan, emit, controls)
+        except (QueueFull, ShuttingDown) as error:
+            raise NodeFull(str(error)) from error
+        except (UnknownLanguage, ImageMissing) as error:
+            raise LanguageLacking(str(error)) from error
+        except (InvalidSubmission, BodyTooLarge):
+            raise  # no other node would think better of it
+        except TimeoutError as error:
+            raise NodeLost(f"it did not end within {seconds:g} s") from error
+        except (CcxError, ValueError) as error:
+            raise NodeLost(str(error)) from error
+
+    async def renew(self, seconds: float) -> NodeReport:
+        """See `ports.NodeLink`."""
+        return await self._client.renew(self._identity.incarnation, Lease(seconds=seconds))
+
+    async def drain(self, name: str, *, on: bool) -> NodeInfo:
+        """See `ports.NodeLink`."""
+        return await self._client.drain(name, on=on)
+
+    def usage(self, name: str) -> AsyncIterator[Usage]:
+        """See `ports.NodeLink`."""
+        return self._client.usage(name)
+
+    async def close(self) -> None:
+        """See `ports.NodeLink`."""
+        await self._client.__aexit__()
+
+    async def _converse(self, plan: Plan, emit: Emit, controls: Controls) -> None:
+        terminal = ANY_SIZE if any(case.step.has_terminal for case in plan.cases) else None
+        async with self._client.interactive(_forwarded(plan), terminal, taken=controls.taken) as session:
+            doing: set[asyncio.Task[None]] = set()
+
+            async def tell(event: Event) -> None:
+                if isinstance(event, Started):
+                    doing.add(asyncio.create_task(_do(controls, session), name="controls"))
+                await emit(event)
+
+            try:
+                await _follow(session.events(), plan, tell)
+            finally:
+                for task in doing:
+                    task.cancel()
+                    await asyncio.wait({task})
+
+
+def _forwarded(plan: Plan) -> SubmissionRequest:
+    """What the other node is asked: when it is due, and who is told of its end, is for this one to see to."""
+    return plan.request.model_copy(
+        update={
+            "language": plan.language.name,
+            "priority": 0,
+            "deadline_seconds": None,
+            "callback_url": None,
+        }
+    )
+
+
+async def _do(controls: Controls, session: Session) -> None:
+    """Pass on what the user does, until cancelled."""
+    while True:
+        match await controls.next():
+            case Typed(data):
+                await session.type(data)
+            case InputEnded():
+                await session.end_input()
+            case Signalled(signal):
+                await session.signal(SIGNALS[signal])
+            case WindowSize(rows, columns):
+                await session.resize(Terminal(rows=rows, columns=columns))
+
+
+async def _follow(stream: AsyncIterator[wire.Event], plan: Plan, emit: Emit) -> None:
+    """Tell what the other node tells. Raises NodeLost."""
+    has_started = False
+    async for told in stream:
+        if isinstance(told, wire.Queued):
+            continue
+        event = _sensible(from_wire(told), plan, has_started=has_started)
+        has_started = has_started or isinstance(event, Started)
+        await emit(event)
+        if isinstance(event, Finished):
+            await _read_out(stream)
+            return
+    raise NodeLost("it stopped telling before the end")
+
+
+def _sensible(event: object, plan: Plan, *, has_started: bool) -> Event:
+    """The event, if it can be one of this plan's. Raises NodeLost."""
+    match event:
+        case Started() if not has_started:
+            return event
+        case Finished(verdict, message):
+            if verdict in GIVEN_UP or not has_started:
+                raise NodeLost(f"it gave up: {message}")
+            return event
+        case ArtifactSent() if has_started:
+            return event
+        case Output(case) | StepJudged(case) if has_started and (case is None or 0 <= case < len(plan.cases)):
+            return event
+    raise NodeLost(f"it told something that cannot be: {type(event).__name__}")
+
+
+async def _read_out(stream: AsyncIterator[wire.Event]) -> None:
+    """Let the stream come to its end, so that its connection can be used again."""
+    try:
+        async with asyncio.timeout(LEFTOVER_SECONDS):
+            async for _ in stream:
+                pass
+    except (TimeoutError, CcxError):
+        return

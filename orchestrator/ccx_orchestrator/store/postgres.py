@@ -1,0 +1,174 @@
+"""A PostgreSQL server that several masters share. Who is alive is told by leases, on the clock of the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import structlog
+from sqlalchemy import BigInteger, cast, delete, extract, func, make_url, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from ccx.errors import StoreUnavailable
+from ccx.wire import State
+from ccx_orchestrator.domain.ticket import Ticket
+from ccx_orchestrator.ports import News, NewsKind
+from ccx_orchestrator.store.schema import BadDatabase, migrate
+from ccx_orchestrator.store.sql import SqlStore, unavailable
+from ccx_orchestrator.store.tables import owners, submissions, unfinished
+
+log = structlog.get_logger(__name__)
+
+CHANNEL = "ccx"
+CONNECTIONS = 8
+CONNECT_SECONDS = 5
+# A notification has at most 8000 bytes.
+IDS_A_NOTIFICATION = 200
+# A connection that was cut without a word is noticed by this.
+LISTENING_CHECK_SECONDS = 10.0
+
+_now = cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
+
+
+class PostgresStore(SqlStore):
+    """`SqlStore`, shared. `name` is for whoever reads the table of owners."""
+
+    is_shared = True
+
+    def __init__(self, engine: AsyncEngine, reader: AsyncEngine, owner: str, name: str, lease_seconds: float) -> None:
+        super().__init__(engine, reader, owner)
+        self._name = name
+        self._lease_milliseconds = int(lease_seconds * 1000)
+
+    async def close(self) -> None:
+        """Finish the writes that are under way, and give up the lease: what is left is anybody's at once."""
+        await super().close()
+        with suppress(StoreUnavailable):  # then the lease ends by itself
+            async with self.transaction() as connection:
+                await connection.execute(delete(owners).where(owners.c.id == self._owner))
+
+    async def steal(self, languages: tuple[str, ...], limit: int) -> tuple[Ticket, ...]:
+        """See `ports.Queue`. Clients take turns here as well."""
+        columns = submissions.c
+        may = (columns.state == State.QUEUED, columns.owner != self._owner, columns.language.in_(languages))
+        running = (
+            select(columns.client, func.count().label("count"))
+            .where(unfinished, columns.state == State.RUNNING)
+            .group_by(columns.client)
+            .subquery()
+        )
+        place = func.row_number().over(partition_by=(columns.priority, columns.client), order_by=columns.id)
+        line = (
+            select(columns.id, columns.priority, (place + func.coalesce(running.c.count, 0)).label("turn"))
+            .outerjoin_from(submissions, running, running.c.client == columns.client)
+            .where(unfinished, *may)
+            .subquery()
+        )
+        some = (
+            select(columns.id)
+            .join(line, line.c.id == columns.id)
+            .where(*may)
+            .order_by(line.c.priority.desc(), line.c.turn, columns.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=submissions)
+        )
+        async with self.transaction() as connection:
+            found = [row.id for row in await connection.execute(some)]
+            if not found:
+                return ()
+            claim = (
+                update(submissions)
+                .where(columns.id.in_(found))
+                .values(owner=self._owner, state=State.RUNNING, attempt=columns.attempt + 1)
+            )
+            await connection.execute(claim)
+            await self._tell(connection, NewsKind.TAKEN, tuple(found))
+            return await self._tickets(connection, found)
+
+    async def take_over(self, languages: tuple[str, ...]) -> tuple[Ticket, ...]:
+        """See `ports.Queue`."""
+        columns = submissions.c
+        lost = (
+            select(columns.id)
+            .where(unfinished, columns.owner.not_in(select(owners.c.id)), columns.language.in_(languages))
+            .with_for_update(skip_locked=True)
+        )
+        beat = insert(owners).values(id=self._owner, name=self._name, beat_at=_now)
+        async with self.transaction() as connection:
+            await connection.execute(beat.on_conflict_do_update(index_elements=["id"], set_={"beat_at": _now}))
+            await connection.execute(delete(owners).where(owners.c.beat_at < _now - self._lease_milliseconds))
+            return await self._adopt(connection, lost)
+
+    async def cancel(self, submission_id: str) -> None:
+        """See `ports.Queue`."""
+        async with self.transaction() as connection:
+            await self._tell(connection, NewsKind.CANCEL, (submission_id,))
+
+    async def listen(self, hear: Callable[[News], None]) -> None:
+        """See `ports.Queue`."""
+
+        def on_notification(_connection: Any, _process: int, _channel: str, payload: str) -> None:
+            sender, kind, *names = payload.split()
+            if sender != self._owner:
+                hear(News(NewsKind(kind), tuple(names)))
+
+        try:
+            async with self._reader.connect() as connection:
+                raw = await connection.get_raw_connection()
+                driver: Any = raw.driver_connection
+                await driver.add_listener(CHANNEL, on_notification)
+                try:
+                    while True:
+                        await asyncio.sleep(LISTENING_CHECK_SECONDS)
+                        await connection.execute(text("SELECT 1"))
+                finally:
+                    # Not back to the pool: whoever had it next would listen as well.
+                    driver.terminate()
+                    await connection.invalidate()
+        except (SQLAlchemyError, OSError) as error:
+            raise unavailable() from error
+
+    async def _tell(self, connection: AsyncConnection, kind: NewsKind, submissions_: tuple[str, ...] = ()) -> None:
+        for start in range(0, max(1, len(submissions_)), IDS_A_NOTIFICATION):
+            words = (self._owner, kind, *submissions_[start : start + IDS_A_NOTIFICATION])
+            await connection.execute(select(func.pg_notify(CHANNEL, " ".join(words))))
+
+
+@asynccontextmanager
+async def open_postgres(url: str, owner: str, name: str, lease_seconds: float) -> AsyncIterator[PostgresStore]:
+    """The store on that server, for as long as the context lasts. Raises BadDatabase."""
+    address = make_url(url).set(drivername="postgresql+asyncpg")
+    engine = create_async_engine(
+        address,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={"timeout": CONNECT_SECONDS, "server_settings": {"application_name": f"ccx {name}"}},
+    )
+    try:
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(migrate)
+        except (SQLAlchemyError, OSError) as error:
+            where = address.render_as_string(hide_password=True)
+            raise BadDatabase(
+                f"The database {where} cannot be used: {_reason(error)}. See CCX_DATABASE_URL."
+            ) from error
+        store = PostgresStore(
+            engine, engine.execution_options(isolation_level="AUTOCOMMIT"), owner, name, lease_seconds
+        )
+        try:
+            yield store
+        finally:
+            await store.close()
+    finally:
+        await engine.dispose()
+
+
+def _reason(error: Exception) -> str:
+    text_ = str(getattr(error, "orig", None) or error)
+    return text_.splitlines()[0].rstrip(".") if text_ else type(error).__name__

@@ -1,0 +1,288 @@
+"""Submissions in a database: what all databases have in common. Each answer of a write is one that is committed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ccx.errors import KeyReused, StoreUnavailable
+from ccx.wire import State, Submission, SubmissionSummary
+from ccx_orchestrator.domain.ticket import Ticket
+from ccx_orchestrator.ports import Callback, Filter, News, NewsKind
+from ccx_orchestrator.store import rows
+from ccx_orchestrator.store.blobs import pack, unpack
+from ccx_orchestrator.store.group_commit import GroupCommit, Write
+from ccx_orchestrator.store.tables import callbacks, idempotency_keys, requests, results, submissions, unfinished
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    ticket: Ticket
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    submission: Submission
+    body: bytes
+    journal: bytes
+
+
+_ENDING = (
+    update(submissions)
+    .where(submissions.c.id == bindparam("of"))
+    .values(
+        state=State.DONE,
+        owner=None,
+        verdict=bindparam("ended_verdict"),
+        message=bindparam("ended_message"),
+        language=bindparam("ended_language"),
+        language_version=bindparam("ended_version"),
+        node=bindparam("ended_node"),
+        started_at=bindparam("ended_started_at"),
+        finished_at=bindparam("ended_at"),
+    )
+)
+
+
+class SqlStore:
+    """`ports.Store`, `ports.Queue` and `ports.Outbox` on a database that no other node uses at the same time."""
+
+    is_durable = True
+    is_shared = False
+
+    def __init__(self, engine: AsyncEngine, reader: AsyncEngine, owner: str) -> None:
+        """`reader` is the same engine with the options of a single read: no transaction."""
+        self._engine = engine
+        self._reader = reader
+        self._owner = owner
+        self._accept = Write("accept", self._apply_accept)
+        self._claim = Write("claim", self._apply_claim)
+        self._finish = Write("finish", self._apply_finish)
+        self._writer = GroupCommit(engine, (self._accept, self._claim, self._finish))
+
+    async def close(self) -> None:
+        """Finish the writes that are under way."""
+        await self._writer.close()
+
+    # Store
+
+    async def accept(self, ticket: Ticket) -> str:
+        """See `ports.Store`."""
+        return await self._writer.write(self._accept, _Arrival(ticket, await rows.pack_request(ticket.request)))
+
+    async def finish(self, submission: Submission, journal: bytes) -> None:
+        """See `ports.Store`."""
+        body = await pack(submission.model_dump_json(exclude_defaults=True).encode())
+        await self._writer.write(self._finish, _End(submission, body, await pack(journal)))
+
+    async def get(self, submission_id: str) -> Submission | None:
+        """See `ports.Store`."""
+        query = (
+            select(submissions, results.c.body)
+            .outerjoin_from(submissions, results, submissions.c.id == results.c.id)
+            .where(submissions.c.id == submission_id)
+        )
+        row = next(iter(await self.read(query)), None)
+        if row is None or row.body is not None:
+            return None if row is None else await rows.result_of(row.body)
+        return rows.unfinished_of(row)
+
+    async def journal(self, submission_id: str) -> bytes | None:
+        """See `ports.Store`."""
+        found = await self.read(select(results.c.journal).where(results.c.id == submission_id))
+        return await unpack(found[0].journal) if found else None
+
+    async def page(self, which: Filter, limit: int) -> tuple[SubmissionSummary, ...]:
+        """See `ports.Store`."""
+        columns = submissions.c
+        query = select(submissions).order_by(columns.id.desc()).limit(limit)
+        if which.state is not None:
+            query = query.where(columns.state == which.state)
+        if which.state is not None and which.state is not State.DONE:
+            query = query.where(unfinished)  # says to the database that the small index will do
+        if which.verdict is not None:
+            query = query.where(columns.verdict == which.verdict)
+        if which.language is not None:
+            query = query.where(columns.language == which.language)
+        if which.before is not None:
+            query = query.where(columns.id < which.before)
+        return tuple(rows.summary_of(row) for row in await self.read(query))
+
+    # Queue
+
+    async def claim(self, submission_id: str) -> int | None:
+        """See `ports.Queue`."""
+        return await self._writer.write(self._claim, submission_id)
+
+    async def steal(self, languages: tuple[str, ...], limit: int) -> tuple[Ticket, ...]:  # noqa: ARG002
+        """See `ports.Queue`: there is no other node."""
+        return ()
+
+    async def take_over(self, languages: tuple[str, ...]) -> tuple[Ticket, ...]:  # noqa: ARG002
+        """See `ports.Queue`: all that another process of this node left, also in languages it serves no more."""
+        async with self.transaction() as connection:
+            return await self._adopt(connection, select(submissions.c.id).where(submissions.c.owner != self._owner))
+
+    async def cancel(self, submission_id: str) -> None:
+        """See `ports.Queue`: there is no other node."""
+
+    async def listen(self, hear: Callable[[News], None]) -> None:  # noqa: ARG002
+        """See `ports.Queue`: there is no other node."""
+        await asyncio.Event().wait()
+
+    # Outbox
+
+    async def due(self, now: datetime, lease_seconds: float, limit: int) -> tuple[Callback, ...]:
+        """See `ports.Outbox`."""
+        some = select(callbacks.c.submission).where(callbacks.c.due_at <= now).order_by(callbacks.c.due_at).limit(limit)
+        lease = (
+            update(callbacks)
+            .where(callbacks.c.submission.in_(some.with_for_update(skip_locked=True)))
+            .values(due_at=now + timedelta(seconds=lease_seconds))
+            .returning(callbacks)
+        )
+        if not await self.read(some):  # nearly always: not worth a transaction that writes
+            return ()
+        async with self.transaction() as connection:
+            found = (await connection.execute(lease)).all()
+        return tuple(Callback(row.submission, row.url, row.tries) for row in found)
+
+    async def settle(self, submission_id: str, again_at: datetime | None) -> None:
+        """See `ports.Outbox`."""
+        this = callbacks.c.submission == submission_id
+        async with self.transaction() as connection:
+            if again_at is None:
+                await connection.execute(delete(callbacks).where(this))
+            else:
+                later = update(callbacks).where(this).values(tries=callbacks.c.tries + 1, due_at=again_at)
+                await connection.execute(later)
+
+    # What goes into one transaction
+
+    async def _apply_accept(self, connection: AsyncConnection, arrivals: list[_Arrival]) -> list[str | Exception]:
+        outcomes = [
+            await self._keep_key(connection, one.ticket) if one.ticket.key else one.ticket.id for one in arrivals
+        ]
+        fresh = [one for one, outcome in zip(arrivals, outcomes, strict=True) if outcome == one.ticket.id]
+        if fresh:
+            await connection.execute(insert(submissions), [rows.row_of(one.ticket, self._owner) for one in fresh])
+            await connection.execute(insert(requests), [{"id": one.ticket.id, "body": one.body} for one in fresh])
+        if any(not one.ticket.attempt for one in fresh):
+            await self._tell(connection, NewsKind.QUEUED)
+        return outcomes
+
+    async def _keep_key(self, connection: AsyncConnection, ticket: Ticket) -> str | Exception:
+        """The id that the ticket's key now stands for, or why it cannot be used."""
+        if ticket.key is None:
+            return ticket.id
+        keys = idempotency_keys.c
+        row = {
+            "client": ticket.client,
+            "key": ticket.key.text,
+            "digest": ticket.key.digest,
+            "submission": ticket.id,
+            "created_at": ticket.created_at,
+        }
+        if (await connection.execute(self._insert_unless_there(), [row])).rowcount == 1:
+            return ticket.id
+        earlier = select(idempotency_keys).where(keys.client == ticket.client, keys.key == ticket.key.text)
+        found = (await connection.execute(earlier)).one()
+        if found.digest != ticket.key.digest:
+            return KeyReused(f"The idempotency key {ticket.key.text!r} was used for another request. Choose a new one.")
+        return str(found.submission)
+
+    def _insert_unless_there(self) -> Any:
+        kind = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        return kind.insert(idempotency_keys).on_conflict_do_nothing()
+
+    async def _apply_claim(self, connection: AsyncConnection, ids: list[str]) -> list[int | Exception | None]:
+        claim = (
+            update(submissions)
+            .where(submissions.c.id.in_(ids), submissions.c.owner == self._owner, submissions.c.state == State.QUEUED)
+            .values(state=State.RUNNING, attempt=submissions.c.attempt + 1)
+            .returning(submissions.c.id, submissions.c.attempt)
+        )
+        attempts = {row.id: row.attempt for row in await connection.execute(claim)}
+        return [attempts.get(submission_id) for submission_id in ids]
+
+    async def _apply_finish(self, connection: AsyncConnection, ends: list[_End]) -> list[Exception | None]:
+        columns = submissions.c
+        ours = (
+            select(columns.id, columns.attempt, columns.callback_url)
+            .where(columns.id.in_([end.submission.id for end in ends]), columns.owner == self._owner, unfinished)
+            .with_for_update()
+        )
+        held = {row.id: row for row in await connection.execute(ours)}
+        valid = {
+            end.submission.id: end
+            for end in ends
+            if (row := held.get(end.submission.id)) and row.attempt == end.submission.attempt
+        }
+        if valid:
+            await connection.execute(_ENDING, [rows.outcome_of(end.submission) for end in valid.values()])
+            bodies = [{"id": name, "body": end.body, "journal": end.journal} for name, end in valid.items()]
+            await connection.execute(insert(results), bodies)
+            await connection.execute(delete(requests).where(requests.c.id.in_(list(valid))))
+            await self._tell(connection, NewsKind.DONE, tuple(valid))
+        if calls := [
+            {"submission": name, "url": held[name].callback_url, "tries": 0, "due_at": end.submission.finished_at}
+            for name, end in valid.items()
+            if held[name].callback_url
+        ]:
+            await connection.execute(insert(callbacks), calls)
+        return [None] * len(ends)
+
+    async def _tell(self, connection: AsyncConnection, kind: NewsKind, submissions_: tuple[str, ...] = ()) -> None:
+        """Tell other nodes, once this transaction is committed: there are none."""
+
+    async def _adopt(self, connection: AsyncConnection, lost: Select[Any]) -> tuple[Ticket, ...]:
+        """Become the owner of these, as waiting ones."""
+        adopt = (
+            update(submissions)
+            .where(submissions.c.id.in_(lost))
+            .values(owner=self._owner, state=State.QUEUED)
+            .returning(submissions.c.id)
+        )
+        ids = [row.id for row in await connection.execute(adopt)]
+        return await self._tickets(connection, ids)
+
+    async def _tickets(self, connection: AsyncConnection, ids: list[str]) -> tuple[Ticket, ...]:
+        if not ids:
+            return ()
+        query = select(submissions, requests.c.body).join_from(submissions, requests, submissions.c.id == requests.c.id)
+        found = await connection.execute(query.where(submissions.c.id.in_(ids)).order_by(submissions.c.id))
+        return tuple([await rows.ticket_of(row) for row in found])
+
+    # Access
+
+    async def read(self, query: Select[Any]) -> list[Any]:
+        """All rows. Raises StoreUnavailable."""
+        try:
+            async with self._reader.connect() as connection:
+                return list((await connection.execute(query)).all())
+        except (SQLAlchemyError, OSError) as error:
+            raise unavailable() from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Raises StoreUnavailable."""
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError) as error:
+            raise unavailable() from error
+
+
+def unavailable() -> StoreUnavailable:
+    """What a caller is told of the database's own errors, which are its cause."""
+    return StoreUnavailable("The store of submissions does not answer. Try again.")

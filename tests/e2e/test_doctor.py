@@ -1,0 +1,125 @@
+"""`ccx doctor`: green on a host that is well, red where a limit is broken on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine_proxy import EngineProxy, Tamper
+from tests.node import DEADLINE_SECONDS, ccx_command, ccx_environment, containers_with
+
+pytestmark = pytest.mark.docker
+
+Findings = dict[str, dict[str, str]]
+
+
+async def findings(address: str | None = None, **environment: str) -> tuple[int, Findings]:
+    """The exit status and the findings by name."""
+    more = environment | ({"DOCKER_HOST": address} if address else {})
+    process = await asyncio.create_subprocess_exec(
+        *ccx_command("doctor", "--json"), env=ccx_environment(**more), stdout=subprocess.PIPE
+    )
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        said, _ = await process.communicate()
+    report: dict[str, Any] = json.loads(said)
+    assert report["ok"] == (process.returncode == 0)
+    return process.returncode or 0, {finding["name"]: finding for finding in report["findings"]}
+
+
+async def test_a_host_that_is_well_is_green(images: None) -> None:
+    status, found = await findings()
+
+    assert status == 0
+    assert {name for name, finding in found.items() if finding["status"] == "failed"} == set()
+    assert set(found) >= {
+        *("engine", "cgroups", "seccomp", "privileges", "runtimes", "disk", "clock", "timing"),
+        *("image c", "image java", "image python", "network", "confinement"),
+        *("memory limit", "process limit", "file size limit", "output limit", "CPU time limit", "wall time limit"),
+    }
+    assert all(finding["detail"] for finding in found.values())
+    assert not [each for each in containers_with("ccx") if each["Labels"]["ccx.owner"].startswith("doctor-")]
+
+
+async def test_every_probe_finds_what_it_should(images: None, tmp_path: Path) -> None:
+    images_folder = Path(__file__).parents[2] / "images"
+    tmp_path.joinpath("c").symlink_to(images_folder / "c")
+
+    status, found = await findings(CCX_IMAGES_DIR=str(tmp_path))
+
+    assert status == 0, found
+    assert "image python" not in found
+
+
+@asynccontextmanager
+async def broken(folder: Path, tamper: Tamper) -> AsyncIterator[str]:
+    engine = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    async with EngineProxy(folder / "proxy.sock", engine, tamper).listening() as proxy:
+        yield proxy.address
+
+
+def on_host_config(**changes: Any) -> Tamper:
+    """What the engine is made to hear instead of what it was told."""
+
+    def tamper(body: dict[str, Any]) -> dict[str, Any]:
+        config = body.get("HostConfig", body)
+        config.update({name: value for name, value in changes.items() if body is not config or name in config})
+        return body
+
+    return tamper
+
+
+def with_network(body: dict[str, Any]) -> dict[str, Any]:
+    if "HostConfig" in body:
+        body["HostConfig"]["NetworkMode"] = "host"
+        body.pop("NetworkDisabled", None)
+        body.pop("Hostname", None)
+    return body
+
+
+BREAKAGES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "memory limit": on_host_config(Memory=4 << 30, MemorySwap=4 << 30),
+    "process limit": on_host_config(PidsLimit=0),
+    "confinement": on_host_config(SecurityOpt=["no-new-privileges", "seccomp=unconfined"]),
+    "network": with_network,
+}
+
+
+@pytest.mark.parametrize("what", BREAKAGES)
+async def test_a_limit_that_is_broken_on_purpose_is_red(what: str, images: None, tmp_path: Path) -> None:
+    async with broken(tmp_path, BREAKAGES[what]) as address:
+        status, found = await findings(address, CCX_LANGUAGES="python")
+
+    assert status == 1
+    assert found[what]["status"] == "failed"
+    assert found[what]["remedy"]
+    assert {name for name, finding in found.items() if finding["status"] == "failed"} == {what}
+
+
+async def test_a_host_without_an_engine_is_red_and_told_what_to_do(tmp_path: Path) -> None:
+    status, found = await findings(f"unix://{tmp_path}/none.sock")
+
+    assert (status, found["engine"]["status"]) == (1, "failed")
+    assert "DOCKER_HOST" in found["engine"]["remedy"]
+
+
+def test_without_json_there_is_a_line_for_each_finding_and_one_for_each_remedy(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        ccx_command("doctor"),
+        env=ccx_environment(DOCKER_HOST=f"unix://{tmp_path}/none.sock"),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert ended.stdout.startswith("FAILED   engine: No Docker engine answers")
+    assert len(ended.stdout.splitlines()) == 2

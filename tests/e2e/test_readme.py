@@ -1,0 +1,74 @@
+"""What the README shows is what happens: its transcripts are run, line by line, and compared."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+DEADLINE_SECONDS = 100
+# Written between the commands of a block, to tell their outputs apart. The server of a block runs in the background.
+MARK = "-- end of a command --"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of a transcript and what it is said to print."""
+
+    line: str
+    output: str
+
+
+def blocks(kind: str) -> list[str]:
+    return [text for found, text in BLOCK.findall((ROOT / "README.md").read_text()) if found == kind]
+
+
+def commands(transcript: str) -> list[Command]:
+    parts = re.split(r"^\$ ", transcript, flags=re.MULTILINE)[1:]
+    return [Command(*part.split("\n", 1)) for part in parts]
+
+
+def without_numbers(text: str) -> str:
+    """Times, sizes and versions differ from run to run; all the rest must not. A server's line may come late."""
+    lines = (line for line in text.strip().splitlines() if not line.startswith(("ccx: node ", '{"')))
+    return "\n".join(re.sub(r"\d+(\.\d+)?( [kM]B)?", "N", line) if line.startswith("ccx: ") else line for line in lines)
+
+
+@pytest.mark.parametrize("transcript", blocks("console"))
+def test_a_transcript_is_what_happens(transcript: str) -> None:
+    shown = commands(transcript)
+    script = "\n".join(f"{command.line}\necho '{MARK}'" for command in shown)
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "CCX_NAME": "readme"}
+    done = subprocess.run(
+        ["bash", "-c", f"exec 2>&1\n{script}\nwait"],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+    *outputs, _ = done.stdout.split(f"{MARK}\n")
+    expected = [without_numbers(command.output) for command in shown]
+    assert [without_numbers(output) for output in outputs] == expected
+
+
+def test_every_make_target_the_readme_names_exists() -> None:
+    named = set(re.findall(r"^make (\w+)", "\n".join(blocks("sh")), re.MULTILINE))
+    makefile = (ROOT / "Makefile").read_text()
+    assert named
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in named)
+
+
+def test_every_document_the_readme_links_to_exists() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text())
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []

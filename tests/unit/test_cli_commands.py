@@ -1,0 +1,139 @@
+"""The other commands, help and usage: the real command in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ccx.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import RunsCcx, TinyNode
+
+LIMITS = {
+    "cpu_seconds": 5,
+    "wall_seconds": 10,
+    "memory_bytes": 2**28,
+    "processes": 64,
+    "output_bytes": 2**20,
+    "file_bytes": 2**26,
+}
+C: dict[str, Any] = {
+    "name": "c",
+    "title": "C",
+    "aliases": ["gcc", "[red]"],
+    "suffixes": [".c", ".h"],
+    "version": "gcc 14.2.0",
+    "image": "ccx-c",
+    "default_limits": LIMITS,
+    "highest_limits": LIMITS | {"cpu_seconds": 60},
+}
+NO_ORCHESTRATOR = "sys.modules['ccx_orchestrator'] = None"
+FAKE_ORCHESTRATOR = """
+import types
+orchestrator = types.ModuleType('ccx_orchestrator')
+orchestrator.__main__ = types.ModuleType('ccx_orchestrator.__main__')
+def serve(*arguments):
+    print(arguments)
+    return 3
+def build_images(names, report):
+    report(f'building {names}')
+orchestrator.__main__.serve = serve
+orchestrator.__main__.build_images = build_images
+sys.modules |= {'ccx_orchestrator': orchestrator, 'ccx_orchestrator.__main__': orchestrator.__main__}
+"""
+
+
+def test_languages_are_a_table_without_colour_where_it_is_piped(tiny_node: TinyNode, ccx: RunsCcx) -> None:
+    tiny_node.says("GET /v1/languages", [C])
+    done = ccx("languages", "--server", tiny_node.url)
+    header, row = done.stdout.decode().splitlines()
+    assert header.split() == ["LANGUAGE", "VERSION", "SUFFIXES", "ALIASES", "CPU", "WALL", "MEMORY"]
+    assert re.split(r" {2,}", row.strip()) == [
+        "c",
+        "gcc 14.2.0",
+        ".c .h",
+        "gcc [red]",
+        "5 s (most 60)",
+        "10 s (most 10)",
+        "256 MiB (most 256)",
+    ]
+    assert (done.stderr, done.returncode) == (b"", 0)
+
+
+def test_languages_are_json_on_request(tiny_node: TinyNode, ccx: RunsCcx) -> None:
+    tiny_node.says("GET /v1/languages", [C])
+    done = ccx("languages", "--json", server=tiny_node.url)
+    assert json.loads(done.stdout) == [C]
+
+
+def test_something_else_than_a_node_is_told_of(tiny_node: TinyNode, ccx: RunsCcx) -> None:
+    done = ccx("languages", server=tiny_node.url)
+    assert (done.stdout, done.returncode) == (b"", 211)
+    assert b"answered HTTP 404, but not as a ccx node does" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["languages"], ["serve"], ["images", "build"]])
+@pytest.mark.parametrize("server", [None, ""])
+def test_without_the_orchestrator_one_sentence_says_what_to_install(
+    ccx: RunsCcx, arguments: list[str], server: str | None
+) -> None:
+    done = ccx(*arguments, preamble=NO_ORCHESTRATOR, server=server)
+    assert done.returncode == 212
+    assert done.stderr.endswith(b"pip install 'ccx[orchestrator]'\n")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_serve_passes_what_was_given_and_leaves_the_rest_to_the_nodes_settings(ccx: RunsCcx) -> None:
+    done = ccx("serve", preamble=FAKE_ORCHESTRATOR)
+    assert (done.stdout, done.returncode) == (b"(None, None, None, None, None)\n", 3)
+    options = ["--name", "n", "--host", "::1", "--port", "80", "--languages", "c, java"]
+    done = ccx("serve", "4", *options, preamble=FAKE_ORCHESTRATOR)
+    assert done.stdout == b"(4, 'n', '::1', 80, ('c', 'java'))\n"
+
+
+@pytest.mark.parametrize("arguments", [["0"], ["many"], ["--port", "70000"], ["--languages", "c,"], ["1", "2"]])
+def test_serve_refuses_what_makes_no_sense_in_one_sentence(ccx: RunsCcx, arguments: list[str]) -> None:
+    done = ccx("serve", *arguments, preamble=FAKE_ORCHESTRATOR)
+    assert (done.stdout, done.stderr.count(b"\n"), done.returncode) == (b"", 1, 212)
+
+
+def test_images_are_built_by_name_or_all_of_them(ccx: RunsCcx) -> None:
+    assert ccx("images", "build", preamble=FAKE_ORCHESTRATOR).stdout == b"building []\n"
+    assert ccx("images", "build", "c", "java", preamble=FAKE_ORCHESTRATOR).stdout == b"building ['c', 'java']\n"
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["serve"], ["languages"], ["images"], ["images", "build"]])
+def test_every_command_explains_itself_without_colour_where_it_is_piped(ccx: RunsCcx, command: list[str]) -> None:
+    done = ccx(*command, "--help")
+    text = done.stdout.decode()
+    assert " ".join(["Usage: ccx", *command]) in text
+    assert "\x1b" not in text
+    assert (done.stderr, done.returncode) == (b"", 0)
+
+
+def test_the_help_of_run_has_examples_and_every_exit_code(ccx: RunsCcx) -> None:
+    text = ccx("run", "-h").stdout.decode()
+    assert "ccx run hello.py" in text
+    assert all(f"{code:d} " in text for code in ExitCode if code > 200)
+
+
+def test_ccx_alone_shows_its_commands(ccx: RunsCcx) -> None:
+    done = ccx()
+    assert b"languages" in done.stdout
+    assert done.returncode == 0
+
+
+def test_the_version_is_told(ccx: RunsCcx) -> None:
+    done = ccx("--version")
+    assert re.fullmatch(rb"ccx \S.*\n", done.stdout)
+    assert done.returncode == 0
+
+
+def test_a_command_with_a_typing_error_is_one_sentence_with_a_guess(ccx: RunsCcx) -> None:
+    done = ccx("rum")
+    assert done.stderr == b"ccx: No such command 'rum'. Did you mean 'run'? 'ccx --help' shows how.\n"
+    assert done.returncode == 212

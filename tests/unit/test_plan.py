@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from ccx.errors import InvalidSubmission
+from ccx.wire import CaseRequest, LimitOverrides, SourceFile, SubmissionRequest
+from ccx_orchestrator.domain.plan import make_plan
+from tests.languages import LIMITS, language
+
+
+def request(*names: str | None, **fields: object) -> SubmissionRequest:
+    files = tuple(SourceFile(name=name, content="x") for name in names)
+    return SubmissionRequest(language="demo", files=files, **fields)  # type: ignore[arg-type]
+
+
+def test_the_first_file_is_the_entrypoint_unless_another_is_named() -> None:
+    assert make_plan(request("a.dm", "b.dm"), language()).cases[0].step.command[2] == "a.dm"
+    assert make_plan(request("a.dm", "b.dm", entrypoint="b.dm"), language()).cases[0].step.command[2] == "b.dm"
+
+
+def test_a_nameless_source_gets_the_languages_usual_name() -> None:
+    plan = make_plan(request(None), language())
+    assert [file.name for file in plan.files] == ["main.dm"]
+
+
+def test_arguments_become_words_of_their_own_and_are_never_split_or_filled_again() -> None:
+    plan = make_plan(request("a.dm", args=("a b", "{entrypoint}")), language())
+    assert plan.cases[0].step.command[-2:] == ("a b", "{entrypoint}")
+
+
+def test_the_heap_is_a_share_of_the_memory_limit() -> None:
+    plan = make_plan(request("a.dm", limits=LimitOverrides(memory_bytes=64 << 20)), language())
+    assert plan.cases[0].step.command[1] == f"-Xmx{32 << 20}"
+
+
+@pytest.mark.parametrize("name", ["-o.dm", "@file.dm"])
+def test_a_file_name_that_looks_like_an_option_stays_a_file(name: str) -> None:
+    plan = make_plan(request(name), language(is_compiled=True))
+    assert plan.compile is not None
+    assert f"./{name}" in plan.compile.command
+    assert plan.files[0].name == name
+
+
+def test_the_compiler_gets_every_source_and_no_other_file() -> None:
+    plan = make_plan(request("a.dm", "notes.txt", "b/c.dm", compile_args=("-g",)), language(is_compiled=True))
+    assert plan.compile is not None
+    assert plan.compile.command == ("dmc", "-o", "out", "a.dm", "b/c.dm", "-g")
+
+
+def test_a_compiled_language_needs_a_source() -> None:
+    with pytest.raises(InvalidSubmission, match=r"files: must have at least one whose name ends in \.dm"):
+        make_plan(request("notes.txt"), language(is_compiled=True))
+
+
+def test_compile_arguments_for_a_language_without_a_compiler_are_refused() -> None:
+    with pytest.raises(InvalidSubmission, match="compile_args"):
+        make_plan(request("a.dm", compile_args=("-g",)), language())
+
+
+def test_an_entrypoint_that_is_not_a_file_is_refused() -> None:
+    with pytest.raises(InvalidSubmission, match="entrypoint"):
+        make_plan(request(None, entrypoint="other.dm"), language())
+
+
+def test_cases_are_named_by_number_where_they_have_no_name() -> None:
+    cases = (CaseRequest(stdin="1"), CaseRequest(name="second", stdin="2"))
+    plan = make_plan(request("a.dm", cases=cases), language())
+    assert [(case.name, case.step.stdin) for case in plan.cases] == [("1", b"1"), ("second", b"2")]
+
+
+def test_the_deadline_is_the_sum_of_what_the_steps_may_take() -> None:
+    plan = make_plan(request("a.dm", cases=(CaseRequest(), CaseRequest())), language(is_compiled=True))
+    assert plan.deadline_seconds == 3 * LIMITS.wall_seconds
