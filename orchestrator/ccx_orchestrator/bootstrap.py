@@ -31,7 +31,7 @@ from ccx_orchestrator.docker_sandbox.language_folder import Languages
 from ccx_orchestrator.docker_sandbox.pool import Pool, stock_for
 from ccx_orchestrator.docker_sandbox.runtimes import choose_runtimes
 from ccx_orchestrator.docker_sandbox.sandbox import Sandboxes
-from ccx_orchestrator.domain.dispatch import Capacity, Dispatch, Lane
+from ccx_orchestrator.domain.dispatch import Capacity, Dispatch
 from ccx_orchestrator.domain.patience import Patience
 from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.domain.stocking import Policy
@@ -143,7 +143,6 @@ class _Parts:
 
     submissions: Submissions
     catalogue: ClusterCatalogue
-    dispatcher: Dispatcher
     roster: Roster
     cluster: Cluster
     identity: Identity
@@ -166,7 +165,7 @@ def _connect(settings: Settings, here: _Here, store: Keeper, meter: Meter) -> _P
     submissions = _submissions(settings, store, dispatcher, catalogue, meter)
     dispatcher.on_room = submissions.start_waiting
     cluster = Cluster(this, submissions, here.languages, dispatcher, roster, LocalMachine())
-    return _Parts(submissions, catalogue, dispatcher, roster, cluster, identity)
+    return _Parts(submissions, catalogue, roster, cluster, identity)
 
 
 @asynccontextmanager
@@ -174,19 +173,10 @@ async def _cluster_at_work(settings: Settings, parts: _Parts) -> AsyncIterator[N
     """What goes on because there are other nodes, for as long as the context lasts."""
     async with (
         _background(parts.cluster.leases.look_for_ever(), "leases"),
-        _background(_end_overdue(parts.dispatcher, parts.submissions), "overdue"),
+        _background(parts.cluster.end_overdue_for_ever(), "overdue"),
         parts.roster.at_work(settings.slaves, settings.slave_dns, resolve),
     ):
         yield
-
-
-async def _end_overdue(dispatcher: Dispatcher, submissions: Submissions) -> None:
-    """Once a second, end what waits for a node that does not come."""
-    while True:
-        await asyncio.sleep(1.0)
-        waiting = [lane for lane in submissions.backlog.lanes() if isinstance(lane, Lane)]
-        for lane in dispatcher.overdue(waiting):
-            await submissions.give_up(lane, dispatcher.explanation(lane))
 
 
 def _submissions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from ccx_orchestrator.cluster.leases import Leases
 from ccx_orchestrator.cluster.member import Member, health_of
 from ccx_orchestrator.cluster.roster import Roster
 from ccx_orchestrator.cluster.usage import UsageFeed
-from ccx_orchestrator.domain.dispatch import HERE
+from ccx_orchestrator.domain.dispatch import HERE, Lane
 from ccx_orchestrator.ports import Catalogue, Machine
 from ccx_orchestrator.submissions.clock import utc_now
 from ccx_orchestrator.submissions.service import Submissions
@@ -72,6 +73,14 @@ class Cluster:
             engine=str(submissions.engine_error or "ok"),
             usage=self._machine.read(),
         )
+
+    async def end_overdue_for_ever(self) -> None:
+        """Once a second, end what waits for a node that does not come."""
+        while True:
+            await asyncio.sleep(1.0)
+            waiting = [lane for lane in self._submissions.backlog.lanes() if isinstance(lane, Lane)]
+            for lane in self._dispatcher.overdue(waiting):
+                await self._submissions.give_up(lane, self._dispatcher.explanation(lane))
 
     def nodes(self) -> tuple[NodeInfo, ...]:
         """All nodes this one knows, itself first."""

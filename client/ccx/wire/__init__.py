@@ -1,0 +1,91 @@
+"""Everything that crosses a socket, as frozen models. No behaviour beyond validation and text encoding.
+
+Units are in the names (`wall_seconds`, `memory_bytes`). Requests refuse unknown fields; answers ignore them, so that
+an older client understands a newer node.
+"""
+
+from ccx.wire.answers import (
+    Artifact,
+    CaseResult,
+    CompileResult,
+    FieldError,
+    Health,
+    LanguageInfo,
+    Limits,
+    NodeHealth,
+    NodeInfo,
+    NodeReport,
+    PoolHealth,
+    Problem,
+    StepUsage,
+    Submission,
+    SubmissionPage,
+    SubmissionSummary,
+    Usage,
+)
+from ccx.wire.basics import (
+    FORWARDED_HEADER,
+    TOKEN_HEADER,
+    Answer,
+    Encoding,
+    Request,
+    State,
+    Verdict,
+    decode,
+    encode,
+    type_of_json,
+    type_of_problem,
+)
+from ccx.wire.fields import (
+    HIGHEST_PRIORITY,
+    MAX_FILES,
+    MAX_SEGMENT_BYTES,
+)
+from ccx.wire.requests import (
+    Announcement,
+    CaseRequest,
+    Lease,
+    LimitOverrides,
+    SourceFile,
+    SubmissionRequest,
+)
+
+__all__ = [
+    "FORWARDED_HEADER",
+    "HIGHEST_PRIORITY",
+    "MAX_FILES",
+    "MAX_SEGMENT_BYTES",
+    "TOKEN_HEADER",
+    "Announcement",
+    "Answer",
+    "Artifact",
+    "CaseRequest",
+    "CaseResult",
+    "CompileResult",
+    "Encoding",
+    "FieldError",
+    "Health",
+    "LanguageInfo",
+    "Lease",
+    "LimitOverrides",
+    "Limits",
+    "NodeHealth",
+    "NodeInfo",
+    "NodeReport",
+    "PoolHealth",
+    "Problem",
+    "Request",
+    "SourceFile",
+    "State",
+    "StepUsage",
+    "Submission",
+    "SubmissionPage",
+    "SubmissionRequest",
+    "SubmissionSummary",
+    "Usage",
+    "Verdict",
+    "decode",
+    "encode",
+    "type_of_json",
+    "type_of_problem",
+]

@@ -1,0 +1,223 @@
+"""What a node sends."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from ccx.wire.basics import Answer, Encoding, State, Verdict, decode
+
+
+class StepUsage(Answer):
+    """How one process tree ended, what it wrote and what it used."""
+
+    exit_code: int | None = None
+    signal: str | None = Field(default=None, description="Such as SIGSEGV, where a signal ended it.")
+    limit: str | None = Field(default=None, description="The limit that ended it, by its name in `limits`.")
+    message: str | None = Field(default=None, description="The cause in one sentence, where it is not ok.")
+    stdout: str = ""
+    stdout_encoding: Encoding = "utf-8"
+    stdout_bytes: int = Field(default=0, description="Bytes written, kept or not.")
+    stdout_truncated: bool = False
+    stderr: str = ""
+    stderr_encoding: Encoding = "utf-8"
+    stderr_bytes: int = Field(default=0, description="Bytes written, kept or not.")
+    stderr_truncated: bool = False
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    memory_bytes: int = 0
+
+    def stdout_data(self) -> bytes:
+        """Standard output as bytes."""
+        return decode(self.stdout, self.stdout_encoding)
+
+    def stderr_data(self) -> bytes:
+        """Standard error as bytes."""
+        return decode(self.stderr, self.stderr_encoding)
+
+
+class CompileResult(StepUsage):
+    """The compile step. Its limits are the language's own."""
+
+
+class CaseResult(StepUsage):
+    """One case."""
+
+    name: str
+    verdict: Verdict
+
+
+class Artifact(Answer):
+    """A file the program left. `error` says why there is none."""
+
+    name: str
+    content: str = ""
+    encoding: Encoding = "utf-8"
+    error: str | None = None
+
+    def data(self) -> bytes:
+        """The file's bytes."""
+        return decode(self.content, self.encoding)
+
+
+class Submission(Answer):
+    """A submission as a node sees it: the answer to POST and GET."""
+
+    id: str
+    state: State
+    verdict: Verdict | None = None
+    message: str | None = Field(default=None, description="The cause in one sentence, where it is not ok.")
+    language: str
+    language_version: str | None = None
+    node: str | None = Field(default=None, description="The node that ran it.")
+    queue_position: int | None = Field(default=None, description="1 is next. Only while queued.")
+    attempt: int = Field(default=0, description="How often it was started: more than once where a node died over it.")
+    compile: CompileResult | None = None
+    cases: tuple[CaseResult, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class SubmissionSummary(Answer):
+    """A submission without its output, as a list has it."""
+
+    id: str
+    state: State
+    verdict: Verdict | None = None
+    message: str | None = None
+    language: str
+    language_version: str | None = None
+    node: str | None = None
+    queue_position: int | None = None
+    attempt: int = 0
+    priority: int = 0
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class SubmissionPage(Answer):
+    """Submissions, newest first. `next_cursor` asks for those after these; None where there are no more."""
+
+    submissions: tuple[SubmissionSummary, ...]
+    next_cursor: str | None = None
+
+
+class Limits(Answer):
+    """All six limits of a case."""
+
+    cpu_seconds: float
+    wall_seconds: float
+    memory_bytes: int
+    processes: int
+    output_bytes: int
+    file_bytes: int
+
+
+class LanguageInfo(Answer):
+    """A language a node serves."""
+
+    name: str
+    title: str
+    aliases: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    version: str
+    image: str
+    default_limits: Limits
+    highest_limits: Limits
+
+
+class PoolHealth(Answer):
+    """Sandboxes of one language that were started ahead. `error` says why there are not as many as there should be."""
+
+    language: str
+    idle: int
+    starting: int
+    target: int
+    warm: int = Field(description="Submissions that got one, since the node began.")
+    cold: int = Field(description="Submissions that had to start their own.")
+    error: str | None = None
+
+
+class Health(Answer):
+    """Answer of /healthz: the node is up. `engine` says whether its Docker engine answers."""
+
+    status: Literal["ok", "degraded"]
+    node: str
+    engine: str
+    running: int
+    queued: int
+    slots: int
+    pool: tuple[PoolHealth, ...] = ()
+
+
+class Usage(Answer):
+    """What a machine is doing, as one reading. `cpu_percent` is of all its processors together."""
+
+    at: datetime
+    cpu_percent: float
+    memory_bytes: int = Field(description="In use.")
+    memory_total_bytes: int
+    load: float = Field(description="The load average of one minute.")
+
+
+class NodeReport(Answer):
+    """What a node tells of itself."""
+
+    name: str
+    incarnation: str = Field(description="Another one every time the node is started.")
+    started_at: datetime
+    languages: tuple[LanguageInfo, ...]
+    slots: int
+    running: int = Field(description="On its own Docker host.")
+    queued: int
+    forwarded: int = Field(description="Sent on to other nodes, and not ended yet.")
+    held: int = Field(default=0, description="Of `running` and `queued`, how many the node that asks has sent.")
+    draining: bool
+    engine: str = Field(description="`ok`, or what is wrong with its Docker engine.")
+    usage: Usage
+
+
+class NodeHealth(StrEnum):
+    """How a node looks from the node that was asked."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    DRAINING = "draining"
+    SILENT = "silent"
+    UNKNOWN = "unknown"
+
+
+class NodeInfo(Answer):
+    """A node as another sees it. Without a report it was never reached."""
+
+    name: str
+    url: str | None = Field(default=None, description="None for the node that was asked.")
+    health: NodeHealth
+    since: datetime = Field(description="Since when it is in this health.")
+    here_from_us: int = Field(default=0, description="Submissions of the node that was asked which are there now.")
+    report: NodeReport | None = None
+    submissions: tuple[str, ...] = Field(default=(), description="Which these are.")
+
+
+class FieldError(Answer):
+    """One thing wrong with a request."""
+
+    field: str
+    message: str
+
+
+class Problem(Answer):
+    """RFC 9457 problem details. `type` is stable; programs may rely on it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+    retry_after_seconds: float | None = None

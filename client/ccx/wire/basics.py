@@ -1,0 +1,72 @@
+"""What requests and answers have in common: their words, and bytes as text."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+FORWARDED_HEADER = "Ccx-Forwarded"  # a node sends this submission on, and says which it is; never sent on again
+TOKEN_HEADER = "Ccx-Cluster-Token"  # noqa: S105  (a name)
+
+type_of_json = "application/json"
+type_of_problem = "application/problem+json"
+
+Encoding = Literal["utf-8", "base64"]
+
+
+class Verdict(StrEnum):
+    """What the program did. Their failure is a value; only `internal_error` is ours."""
+
+    OK = "ok"
+    WRONG_ANSWER = "wrong_answer"
+    COMPILE_ERROR = "compile_error"
+    RUNTIME_ERROR = "runtime_error"
+    CPU_TIME_LIMIT = "cpu_time_limit"
+    WALL_TIME_LIMIT = "wall_time_limit"
+    MEMORY_LIMIT = "memory_limit"
+    OUTPUT_LIMIT = "output_limit"
+    PROCESS_LIMIT = "process_limit"
+    CANCELLED = "cancelled"
+    INTERNAL_ERROR = "internal_error"
+
+
+class State(StrEnum):
+    """The life of a submission. `done` is final and has a verdict."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+
+
+class Request(BaseModel):
+    """A model a client sends: closed, strict, frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Answer(BaseModel):
+    """A model a node sends: frozen, open to fields of later versions."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def encode(data: bytes) -> tuple[str, Encoding]:
+    """Bytes as text: UTF-8 where they are UTF-8, base64 otherwise."""
+    try:
+        return data.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        return base64.b64encode(data).decode("ascii"), "base64"
+
+
+def decode(text: str, encoding: Encoding) -> bytes:
+    """The bytes behind text. Raises ValueError where it is not what its encoding says."""
+    if encoding == "utf-8":
+        return text.encode("utf-8")
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"is not valid base64: {error}") from error
