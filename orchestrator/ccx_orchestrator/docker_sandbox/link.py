@@ -7,6 +7,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from ccx_orchestrator.docker_sandbox.frames import BrokenFrame, Complaint, Frame, FrameReader
@@ -36,6 +37,8 @@ class RunnerLink(asyncio.Protocol):
         self._writable.set()
         self._is_paused = False
         self._on_loss: Callable[[], None] | None = None
+        self._is_wanted = True
+        self._gone = asyncio.Event()
         self.diagnosis = b""
 
     @classmethod
@@ -84,8 +87,26 @@ class RunnerLink(asyncio.Protocol):
             raise SandboxLost(f"the runner gave up: {found.text}")
         return found
 
+    def hang_up(self) -> None:
+        """Nothing more is sent, nothing more is listened to; the runner takes it as the end and kills what it runs."""
+        self._on_loss = None
+        self._is_wanted = False
+        if self._transport is not None:
+            if not self._transport.can_write_eof():
+                self._transport.abort()
+            elif not self._transport.is_closing():
+                self._resume_reading()
+                self._transport.write_eof()
+
+    async def wait_until_gone(self, seconds: float) -> None:
+        """Until the runner has ended, or that long; then the connection is closed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._gone.wait()
+        self.close()
+
     def close(self) -> None:
-        """Drop the connection; the runner takes it as the end and kills what it runs."""
+        """Drop the connection at once."""
         self._on_loss = None
         if self._transport is not None:
             self._transport.abort()
@@ -96,6 +117,8 @@ class RunnerLink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
+        if not self._is_wanted:
+            return
         self._raw += data
         try:
             while (piece := self._next_output()) is not None:
@@ -110,6 +133,7 @@ class RunnerLink(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
+        self._gone.set()
         said = self.diagnosis.decode(errors="replace")
         self._lose(SandboxLost(f"the sandbox was cut off: {exc}" if exc else f"the sandbox ended by itself {said}"))
 
