@@ -26,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
-from sqlalchemy import insert, text
+from sqlalchemy import Connection, insert, text
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -76,12 +76,12 @@ class Sandboxes(FakeExecutor):
 
     is_stopped = False
 
-    async def run(self, submission_id, plan, emit):  # noqa: ANN001, ANN201
+    async def run(self, submission_id, plan, emit, controls=None):  # noqa: ANN001, ANN201
         """See `ports.Executor`."""
         if self.is_stopped:
             await asyncio.Event().wait()
         await asyncio.sleep(RUN_SECONDS)
-        await super().run(submission_id, plan, emit)
+        await super().run(submission_id, plan, emit, controls)
 
 
 @asynccontextmanager
@@ -143,6 +143,8 @@ async def waiting_hello(stores: dict[str, Store], count: int) -> dict[str, list[
         async def hello(client: httpx2.AsyncClient) -> None:
             answer = await client.post("/v1/submissions", content=BODY, headers=JSON)
             check(answer, 200)
+            if answer.json()["verdict"] != "ok":
+                raise RuntimeError(answer.text)
 
         for client in clients.values():
             await timed(lambda client=client: hello(client), 20)  # type: ignore[misc]
@@ -260,9 +262,12 @@ async def _insert(store: SqlStore, made: list[Submission]) -> None:
         }
         for one in made
     ]
-    async with store.transaction() as connection:
-        await connection.execute(insert(submissions), rows)
-        await connection.execute(insert(results), bodies)
+
+    def work(connection: Connection) -> None:
+        connection.execute(insert(submissions), rows)
+        connection.execute(insert(results), bodies)
+
+    await store.transact(work)
 
 
 async def reading(store: SqlStore, scale: Scale) -> dict[str, list[float]]:
@@ -270,8 +275,7 @@ async def reading(store: SqlStore, scale: Scale) -> dict[str, list[float]]:
     sample = await fill(store, scale.finished)
     chance = random.Random(2)  # noqa: S311
     if store.is_shared:
-        async with store.transaction() as connection:
-            await connection.execute(text("ANALYZE"))
+        await store.transact(lambda connection: connection.execute(text("ANALYZE")))
     async with node(store, Sandboxes()) as client:
 
         async def get(path: str) -> None:

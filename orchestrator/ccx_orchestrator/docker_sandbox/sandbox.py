@@ -27,7 +27,7 @@ BURY_PAUSE_SECONDS = 1.0
 # Removing costs the engine half of what starting does. Where it falls behind, what starts next waits for it.
 BURIALS_AT_ONCE = 2
 MOST_UNBURIED = 64
-# For a container to end by itself. Killing it would take the engine one more process: a sixth of all that a sandbox costs.
+# For a container to end by itself. To kill it the engine would start one more process.
 END_SECONDS = 1.0
 # A uid of its own for every sandbox that lives at the same time: limits that the kernel counts by uid stay apart.
 FIRST_UID = 20_000

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection
 
 from ccx.errors import StoreUnavailable
+from ccx_orchestrator.store.database import Database, Transact
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +29,7 @@ class Write(Generic[Item, Outcome]):
     """
 
     name: str
-    apply: Callable[[AsyncConnection, list[Item]], Awaitable[list[Outcome | Exception]]]
+    apply: Callable[[Connection, list[Item]], list[Outcome | Exception]]
 
 
 @dataclass(slots=True)
@@ -44,8 +45,8 @@ class GroupCommit:
     A transaction that fails fails for all its items, as StoreUnavailable; the next one has a fresh connection.
     """
 
-    def __init__(self, engine: AsyncEngine, kinds: tuple[Write[Any, Any], ...]) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, kinds: tuple[Write[Any, Any], ...]) -> None:
+        self._database = database
         self._kinds = kinds
         self._pending: list[_Pending] = []
         self._wake = asyncio.Event()
@@ -70,9 +71,9 @@ class GroupCommit:
     async def _write_for_ever(self) -> None:
         while await self._has_work():
             try:
-                async with self._engine.connect() as connection:
+                async with self._database.writing() as transact:
                     while await self._has_work():
-                        await self._write_once(connection)
+                        await self._write_once(transact)
             except Exception as error:
                 log.exception("the store of submissions does not answer")
                 batch, self._pending = self._pending, []
@@ -87,22 +88,21 @@ class GroupCommit:
             await self._wake.wait()
         return True
 
-    async def _write_once(self, connection: AsyncConnection) -> None:
+    async def _write_once(self, transact: Transact) -> None:
         batch, self._pending = self._pending[:MAX_BATCH], self._pending[MAX_BATCH:]
         try:
-            async with connection.begin():
-                outcomes = await self._apply(connection, batch)
+            outcomes = await transact(lambda connection: self._apply(connection, batch))
         except BaseException as error:
             _refuse(batch, error)
             raise
         for pending, outcome in outcomes:
             _settle(pending.outcome, outcome)
 
-    async def _apply(self, connection: AsyncConnection, batch: list[_Pending]) -> list[tuple[_Pending, Any]]:
+    def _apply(self, connection: Connection, batch: list[_Pending]) -> list[tuple[_Pending, Any]]:
         outcomes: list[tuple[_Pending, Any]] = []
         for kind in self._kinds:
             if items := [pending for pending in batch if pending.kind is kind]:
-                outcomes += zip(items, await kind.apply(connection, [one.item for one in items]), strict=True)
+                outcomes += zip(items, kind.apply(connection, [one.item for one in items]), strict=True)
         return outcomes
 
 

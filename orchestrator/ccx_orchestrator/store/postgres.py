@@ -8,17 +8,18 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
-from sqlalchemy import BigInteger, cast, delete, extract, func, make_url, select, text, update
+from sqlalchemy import BigInteger, Connection, cast, delete, extract, func, make_url, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ccx.errors import StoreUnavailable
 from ccx.wire import State
 from ccx_orchestrator.domain.ticket import Ticket
 from ccx_orchestrator.ports import News, NewsKind
+from ccx_orchestrator.store.database import AsyncDatabase
 from ccx_orchestrator.store.schema import BadDatabase, migrate
-from ccx_orchestrator.store.sql import SqlStore, unavailable
+from ccx_orchestrator.store.sql import SqlStore, tickets_of, unavailable
 from ccx_orchestrator.store.tables import owners, submissions, unfinished
 
 log = structlog.get_logger(__name__)
@@ -39,8 +40,9 @@ class PostgresStore(SqlStore):
 
     is_shared = True
 
-    def __init__(self, engine: AsyncEngine, reader: AsyncEngine, owner: str, name: str, lease_seconds: float) -> None:
-        super().__init__(engine, reader, owner)
+    def __init__(self, engine: AsyncEngine, owner: str, name: str, lease_seconds: float) -> None:
+        super().__init__(AsyncDatabase(engine), owner)
+        self._engine = engine
         self._name = name
         self._lease_milliseconds = int(lease_seconds * 1000)
 
@@ -48,8 +50,8 @@ class PostgresStore(SqlStore):
         """Finish the writes that are under way, and give up the lease: what is left is anybody's at once."""
         await super().close()
         with suppress(StoreUnavailable):  # then the lease ends by itself
-            async with self.transaction() as connection:
-                await connection.execute(delete(owners).where(owners.c.id == self._owner))
+            leave = delete(owners).where(owners.c.id == self._owner)
+            await self.transact(lambda connection: connection.execute(leave))
 
     async def steal(self, languages: tuple[str, ...], limit: int) -> tuple[Ticket, ...]:
         """See `ports.Queue`. Clients take turns here as well."""
@@ -76,18 +78,20 @@ class PostgresStore(SqlStore):
             .limit(limit)
             .with_for_update(skip_locked=True, of=submissions)
         )
-        async with self.transaction() as connection:
-            found = [row.id for row in await connection.execute(some)]
+
+        def claim(connection: Connection) -> list[Any]:
+            found = [row.id for row in connection.execute(some)]
             if not found:
-                return ()
-            claim = (
+                return []
+            connection.execute(
                 update(submissions)
                 .where(columns.id.in_(found))
                 .values(owner=self._owner, state=State.RUNNING, attempt=columns.attempt + 1)
             )
-            await connection.execute(claim)
-            await self._tell(connection, NewsKind.TAKEN, tuple(found))
-            return await self._tickets(connection, found)
+            self._tell(connection, NewsKind.TAKEN, tuple(found))
+            return self._with_requests(connection, found)
+
+        return await tickets_of(await self.transact(claim))
 
     async def take_over(self, languages: tuple[str, ...]) -> tuple[Ticket, ...]:
         """See `ports.Queue`."""
@@ -98,15 +102,17 @@ class PostgresStore(SqlStore):
             .with_for_update(skip_locked=True)
         )
         beat = insert(owners).values(id=self._owner, name=self._name, beat_at=_now)
-        async with self.transaction() as connection:
-            await connection.execute(beat.on_conflict_do_update(index_elements=["id"], set_={"beat_at": _now}))
-            await connection.execute(delete(owners).where(owners.c.beat_at < _now - self._lease_milliseconds))
-            return await self._adopt(connection, lost)
+
+        def renew_and_adopt(connection: Connection) -> list[Any]:
+            connection.execute(beat.on_conflict_do_update(index_elements=["id"], set_={"beat_at": _now}))
+            connection.execute(delete(owners).where(owners.c.beat_at < _now - self._lease_milliseconds))
+            return self._adopt(connection, lost)
+
+        return await tickets_of(await self.transact(renew_and_adopt))
 
     async def cancel(self, submission_id: str) -> None:
         """See `ports.Queue`."""
-        async with self.transaction() as connection:
-            await self._tell(connection, NewsKind.CANCEL, (submission_id,))
+        await self.transact(lambda connection: self._tell(connection, NewsKind.CANCEL, (submission_id,)))
 
     async def listen(self, hear: Callable[[News], None]) -> None:
         """See `ports.Queue`."""
@@ -117,7 +123,7 @@ class PostgresStore(SqlStore):
                 hear(News(NewsKind(kind), tuple(names)))
 
         try:
-            async with self._reader.connect() as connection:
+            async with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
                 raw = await connection.get_raw_connection()
                 driver: Any = raw.driver_connection
                 await driver.add_listener(CHANNEL, on_notification)
@@ -132,10 +138,10 @@ class PostgresStore(SqlStore):
         except (SQLAlchemyError, OSError) as error:
             raise unavailable() from error
 
-    async def _tell(self, connection: AsyncConnection, kind: NewsKind, submissions_: tuple[str, ...] = ()) -> None:
+    def _tell(self, connection: Connection, kind: NewsKind, submissions_: tuple[str, ...] = ()) -> None:
         for start in range(0, max(1, len(submissions_)), IDS_A_NOTIFICATION):
             words = (self._owner, kind, *submissions_[start : start + IDS_A_NOTIFICATION])
-            await connection.execute(select(func.pg_notify(CHANNEL, " ".join(words))))
+            connection.execute(select(func.pg_notify(CHANNEL, " ".join(words))))
 
 
 @asynccontextmanager
@@ -158,9 +164,7 @@ async def open_postgres(url: str, owner: str, name: str, lease_seconds: float) -
             raise BadDatabase(
                 f"The database {where} cannot be used: {_reason(error)}. See CCX_DATABASE_URL."
             ) from error
-        store = PostgresStore(
-            engine, engine.execution_options(isolation_level="AUTOCOMMIT"), owner, name, lease_seconds
-        )
+        store = PostgresStore(engine, owner, name, lease_seconds)
         try:
             yield store
         finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, Connection, Delete, delete, select
 
 from ccx.errors import StoreUnavailable
 from ccx.wire import State
@@ -50,20 +50,27 @@ class Retention:
         newest = select(submissions.c.id).where(submissions.c.state == State.DONE).order_by(submissions.c.id.desc())
         if surplus := await self.store.read(newest.offset(self.count).limit(1)):
             forgotten += await self._forget_while(submissions.c.id <= surplus[0].id)
-        async with self.store.transaction() as connection:
-            oldest_key = earliest_at((now - KEYS_ARE_KEPT_FOR).timestamp())
-            await connection.execute(delete(idempotency_keys).where(idempotency_keys.c.submission < oldest_key))
+        oldest_key = earliest_at((now - KEYS_ARE_KEPT_FOR).timestamp())
+        await self._delete(delete(idempotency_keys).where(idempotency_keys.c.submission < oldest_key))
         return forgotten
 
     async def _forget_while(self, due: ColumnElement[bool]) -> int:
         forgotten = 0
         some = select(submissions.c.id).where(due, submissions.c.state == State.DONE).limit(AT_A_TIME)
         while ids := [row.id for row in await self.store.read(some)]:
-            async with self.store.transaction() as connection:
-                await connection.execute(delete(submissions).where(submissions.c.id.in_(ids)))
-                await connection.execute(delete(results).where(results.c.id.in_(ids)))
-                await connection.execute(delete(idempotency_keys).where(idempotency_keys.c.submission.in_(ids)))
-                await connection.execute(delete(callbacks).where(callbacks.c.submission.in_(ids)))
+            await self._delete(
+                delete(submissions).where(submissions.c.id.in_(ids)),
+                delete(results).where(results.c.id.in_(ids)),
+                delete(idempotency_keys).where(idempotency_keys.c.submission.in_(ids)),
+                delete(callbacks).where(callbacks.c.submission.in_(ids)),
+            )
             forgotten += len(ids)
             await asyncio.sleep(0)
         return forgotten
+
+    async def _delete(self, *what: Delete) -> None:
+        def work(connection: Connection) -> None:
+            for one in what:
+                connection.execute(one)
+
+        await self.store.transact(work)

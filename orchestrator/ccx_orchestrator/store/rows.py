@@ -31,9 +31,10 @@ def row_of(ticket: Ticket, owner: str) -> dict[str, Any]:
 
 
 def outcome_of(submission: Submission) -> dict[str, Any]:
-    """What a result changes in its row; `of` names it."""
+    """What a result changes in its row; `of` and `at_attempt` name it."""
     return {
         "of": submission.id,
+        "at_attempt": submission.attempt,
         "ended_verdict": submission.verdict,
         "ended_message": submission.message,
         "ended_language": submission.language,

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ccx.errors import KeyReused, StoreUnavailable
 from ccx.wire import State, Submission, SubmissionSummary
@@ -20,8 +18,11 @@ from ccx_orchestrator.domain.ticket import Ticket
 from ccx_orchestrator.ports import Callback, Filter, News, NewsKind
 from ccx_orchestrator.store import rows
 from ccx_orchestrator.store.blobs import pack, unpack
+from ccx_orchestrator.store.database import Database
 from ccx_orchestrator.store.group_commit import GroupCommit, Write
 from ccx_orchestrator.store.tables import callbacks, idempotency_keys, requests, results, submissions, unfinished
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,12 @@ class _End:
 
 _ENDING = (
     update(submissions)
-    .where(submissions.c.id == bindparam("of"))
+    .where(
+        submissions.c.id == bindparam("of"),
+        submissions.c.owner == bindparam("by"),
+        submissions.c.attempt == bindparam("at_attempt"),
+        unfinished,
+    )
     .values(
         state=State.DONE,
         owner=None,
@@ -51,7 +57,9 @@ _ENDING = (
         started_at=bindparam("ended_started_at"),
         finished_at=bindparam("ended_at"),
     )
+    .returning(submissions.c.callback_url)
 )
+_FORGET_REQUEST = delete(requests).where(requests.c.id == bindparam("of"))
 
 
 class SqlStore:
@@ -60,15 +68,13 @@ class SqlStore:
     is_durable = True
     is_shared = False
 
-    def __init__(self, engine: AsyncEngine, reader: AsyncEngine, owner: str) -> None:
-        """`reader` is the same engine with the options of a single read: no transaction."""
-        self._engine = engine
-        self._reader = reader
+    def __init__(self, database: Database, owner: str) -> None:
+        self._database = database
         self._owner = owner
         self._accept = Write("accept", self._apply_accept)
         self._claim = Write("claim", self._apply_claim)
         self._finish = Write("finish", self._apply_finish)
-        self._writer = GroupCommit(engine, (self._accept, self._claim, self._finish))
+        self._writer = GroupCommit(database, (self._accept, self._claim, self._finish))
 
     async def close(self) -> None:
         """Finish the writes that are under way."""
@@ -130,8 +136,8 @@ class SqlStore:
 
     async def take_over(self, languages: tuple[str, ...]) -> tuple[Ticket, ...]:  # noqa: ARG002
         """See `ports.Queue`: all that another process of this node left, also in languages it serves no more."""
-        async with self.transaction() as connection:
-            return await self._adopt(connection, select(submissions.c.id).where(submissions.c.owner != self._owner))
+        lost = select(submissions.c.id).where(submissions.c.owner != self._owner)
+        return await tickets_of(await self.transact(lambda connection: self._adopt(connection, lost)))
 
     async def cancel(self, submission_id: str) -> None:
         """See `ports.Queue`: there is no other node."""
@@ -153,35 +159,29 @@ class SqlStore:
         )
         if not await self.read(some):  # nearly always: not worth a transaction that writes
             return ()
-        async with self.transaction() as connection:
-            found = (await connection.execute(lease)).all()
+        found = await self.transact(lambda connection: connection.execute(lease).all())
         return tuple(Callback(row.submission, row.url, row.tries) for row in found)
 
     async def settle(self, submission_id: str, again_at: datetime | None) -> None:
         """See `ports.Outbox`."""
         this = callbacks.c.submission == submission_id
-        async with self.transaction() as connection:
-            if again_at is None:
-                await connection.execute(delete(callbacks).where(this))
-            else:
-                later = update(callbacks).where(this).values(tries=callbacks.c.tries + 1, due_at=again_at)
-                await connection.execute(later)
+        later = update(callbacks).where(this).values(tries=callbacks.c.tries + 1, due_at=again_at)
+        change = delete(callbacks).where(this) if again_at is None else later
+        await self.transact(lambda connection: connection.execute(change))
 
     # What goes into one transaction
 
-    async def _apply_accept(self, connection: AsyncConnection, arrivals: list[_Arrival]) -> list[str | Exception]:
-        outcomes = [
-            await self._keep_key(connection, one.ticket) if one.ticket.key else one.ticket.id for one in arrivals
-        ]
+    def _apply_accept(self, connection: Connection, arrivals: list[_Arrival]) -> list[str | Exception]:
+        outcomes = [self._keep_key(connection, one.ticket) if one.ticket.key else one.ticket.id for one in arrivals]
         fresh = [one for one, outcome in zip(arrivals, outcomes, strict=True) if outcome == one.ticket.id]
         if fresh:
-            await connection.execute(insert(submissions), [rows.row_of(one.ticket, self._owner) for one in fresh])
-            await connection.execute(insert(requests), [{"id": one.ticket.id, "body": one.body} for one in fresh])
+            connection.execute(insert(submissions), [rows.row_of(one.ticket, self._owner) for one in fresh])
+            connection.execute(insert(requests), [{"id": one.ticket.id, "body": one.body} for one in fresh])
         if any(not one.ticket.attempt for one in fresh):
-            await self._tell(connection, NewsKind.QUEUED)
+            self._tell(connection, NewsKind.QUEUED)
         return outcomes
 
-    async def _keep_key(self, connection: AsyncConnection, ticket: Ticket) -> str | Exception:
+    def _keep_key(self, connection: Connection, ticket: Ticket) -> str | Exception:
         """The id that the ticket's key now stands for, or why it cannot be used."""
         if ticket.key is None:
             return ticket.id
@@ -193,94 +193,87 @@ class SqlStore:
             "submission": ticket.id,
             "created_at": ticket.created_at,
         }
-        if (await connection.execute(self._insert_unless_there(), [row])).rowcount == 1:
+        if (connection.execute(_insert_unless_there(connection), [row])).rowcount == 1:
             return ticket.id
         earlier = select(idempotency_keys).where(keys.client == ticket.client, keys.key == ticket.key.text)
-        found = (await connection.execute(earlier)).one()
+        found = (connection.execute(earlier)).one()
         if found.digest != ticket.key.digest:
             return KeyReused(f"The idempotency key {ticket.key.text!r} was used for another request. Choose a new one.")
         return str(found.submission)
 
-    def _insert_unless_there(self) -> Any:
-        kind = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        return kind.insert(idempotency_keys).on_conflict_do_nothing()
-
-    async def _apply_claim(self, connection: AsyncConnection, ids: list[str]) -> list[int | Exception | None]:
+    def _apply_claim(self, connection: Connection, ids: list[str]) -> list[int | Exception | None]:
         claim = (
             update(submissions)
             .where(submissions.c.id.in_(ids), submissions.c.owner == self._owner, submissions.c.state == State.QUEUED)
             .values(state=State.RUNNING, attempt=submissions.c.attempt + 1)
             .returning(submissions.c.id, submissions.c.attempt)
         )
-        attempts = {row.id: row.attempt for row in await connection.execute(claim)}
+        attempts = {row.id: row.attempt for row in connection.execute(claim)}
         return [attempts.get(submission_id) for submission_id in ids]
 
-    async def _apply_finish(self, connection: AsyncConnection, ends: list[_End]) -> list[Exception | None]:
-        columns = submissions.c
-        ours = (
-            select(columns.id, columns.attempt, columns.callback_url)
-            .where(columns.id.in_([end.submission.id for end in ends]), columns.owner == self._owner, unfinished)
-            .with_for_update()
-        )
-        held = {row.id: row for row in await connection.execute(ours)}
-        valid = {
-            end.submission.id: end
-            for end in ends
-            if (row := held.get(end.submission.id)) and row.attempt == end.submission.attempt
-        }
-        if valid:
-            await connection.execute(_ENDING, [rows.outcome_of(end.submission) for end in valid.values()])
-            bodies = [{"id": name, "body": end.body, "journal": end.journal} for name, end in valid.items()]
-            await connection.execute(insert(results), bodies)
-            await connection.execute(delete(requests).where(requests.c.id.in_(list(valid))))
-            await self._tell(connection, NewsKind.DONE, tuple(valid))
-        if calls := [
-            {"submission": name, "url": held[name].callback_url, "tries": 0, "due_at": end.submission.finished_at}
-            for name, end in valid.items()
-            if held[name].callback_url
-        ]:
-            await connection.execute(insert(callbacks), calls)
+    def _apply_finish(self, connection: Connection, ends: list[_End]) -> list[Exception | None]:
+        kept, calls = [], []
+        for end in ends:
+            outcome = rows.outcome_of(end.submission) | {"by": self._owner}
+            if (row := connection.execute(_ENDING, outcome).one_or_none()) is None:
+                continue  # not this node's to give, or given before
+            name = end.submission.id
+            kept.append({"id": name, "body": end.body, "journal": end.journal})
+            if row.callback_url:
+                due_at = end.submission.finished_at
+                calls.append({"submission": name, "url": row.callback_url, "tries": 0, "due_at": due_at})
+        if kept:
+            connection.execute(insert(results), kept)
+            connection.execute(_FORGET_REQUEST, [{"of": one["id"]} for one in kept])
+            self._tell(connection, NewsKind.DONE, tuple(str(one["id"]) for one in kept))
+        if calls:
+            connection.execute(insert(callbacks), calls)
         return [None] * len(ends)
 
-    async def _tell(self, connection: AsyncConnection, kind: NewsKind, submissions_: tuple[str, ...] = ()) -> None:
+    def _tell(self, connection: Connection, kind: NewsKind, submissions_: tuple[str, ...] = ()) -> None:
         """Tell other nodes, once this transaction is committed: there are none."""
 
-    async def _adopt(self, connection: AsyncConnection, lost: Select[Any]) -> tuple[Ticket, ...]:
-        """Become the owner of these, as waiting ones."""
+    def _adopt(self, connection: Connection, lost: Select[Any]) -> list[Any]:
+        """Become the owner of these, as waiting ones; their rows, with their requests."""
         adopt = (
             update(submissions)
             .where(submissions.c.id.in_(lost))
             .values(owner=self._owner, state=State.QUEUED)
             .returning(submissions.c.id)
         )
-        ids = [row.id for row in await connection.execute(adopt)]
-        return await self._tickets(connection, ids)
+        return self._with_requests(connection, [row.id for row in connection.execute(adopt)])
 
-    async def _tickets(self, connection: AsyncConnection, ids: list[str]) -> tuple[Ticket, ...]:
+    def _with_requests(self, connection: Connection, ids: list[str]) -> list[Any]:
         if not ids:
-            return ()
+            return []
         query = select(submissions, requests.c.body).join_from(submissions, requests, submissions.c.id == requests.c.id)
-        found = await connection.execute(query.where(submissions.c.id.in_(ids)).order_by(submissions.c.id))
-        return tuple([await rows.ticket_of(row) for row in found])
+        return list(connection.execute(query.where(submissions.c.id.in_(ids)).order_by(submissions.c.id)).all())
 
     # Access
 
     async def read(self, query: Select[Any]) -> list[Any]:
         """All rows. Raises StoreUnavailable."""
         try:
-            async with self._reader.connect() as connection:
-                return list((await connection.execute(query)).all())
+            return await self._database.read(query)
         except (SQLAlchemyError, OSError) as error:
             raise unavailable() from error
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Raises StoreUnavailable."""
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """Do that in one transaction. Raises StoreUnavailable."""
         try:
-            async with self._engine.begin() as connection:
-                yield connection
+            return await self._database.transact(work)
         except (SQLAlchemyError, OSError) as error:
             raise unavailable() from error
+
+
+def _insert_unless_there(connection: Connection) -> Any:
+    kind = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return kind.insert(idempotency_keys).on_conflict_do_nothing()
+
+
+async def tickets_of(found: list[Any]) -> tuple[Ticket, ...]:
+    """Of rows of `submissions` with the bodies of their requests."""
+    return tuple([await rows.ticket_of(row) for row in found])
 
 
 def unavailable() -> StoreUnavailable:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, event
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from ccx_orchestrator.store.database import Transact
 from ccx_orchestrator.store.schema import BadDatabase, migrate
 from ccx_orchestrator.store.sql import SqlStore
 
+T = TypeVar("T")
 Synchronous = Literal["full", "normal"]
 
 BUSY_SECONDS = 10
@@ -30,13 +32,12 @@ async def open_sqlite(path: Path, owner: str, synchronous: Synchronous) -> Async
 
     With `full` what was accepted survives the loss of power, with `normal` the end of the process. Raises BadDatabase.
     """
-    async with _only_user(path), _engine(path, synchronous) as engine:
+    async with _only_user(path), _open_file(path, synchronous) as database:
         try:
-            async with engine.begin() as connection:
-                await connection.run_sync(migrate)
+            await database.transact(migrate)
         except DatabaseError as error:
             raise BadDatabase(f"{path} cannot be used: {error.orig}. Move it away, or set CCX_STATE_DIR.") from error
-        store = SqlStore(engine, engine.execution_options(**{SINGLE_READ: True}), owner)
+        store = SqlStore(database, owner)
         try:
             yield store
         finally:
@@ -61,16 +62,75 @@ async def _only_user(path: Path) -> AsyncIterator[None]:
         yield
 
 
+class FileDatabase:
+    """See `Database`. One thread writes, some read. A piece of work goes to its thread as a whole: an asynchronous
+    driver hands over every single statement, which costs more than the statements do.
+    """
+
+    def __init__(self, engine: Engine, writer: ThreadPoolExecutor, readers: ThreadPoolExecutor) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(**{SINGLE_READ: True})
+        self._writer = writer
+        self._readers = readers
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Transact]:
+        """See `Database`."""
+        connection = await self._in(self._writer, self._engine.connect)
+
+        async def transact(work: Callable[[Connection], T]) -> T:
+            def whole() -> T:
+                with connection.begin():
+                    return work(connection)
+
+            return await self._in(self._writer, whole)
+
+        try:
+            yield transact
+        finally:
+            await self._in(self._writer, connection.close)
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """See `Database`."""
+
+        def whole() -> T:
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        return await self._in(self._writer, whole)
+
+    async def read(self, query: Select[Any]) -> list[Any]:
+        """See `Database`."""
+
+        def whole() -> list[Any]:
+            with self._reader.connect() as connection:
+                return list(connection.execute(query).all())
+
+        return await self._in(self._readers, whole)
+
+    async def _in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+
 @asynccontextmanager
-async def _engine(path: Path, synchronous: Synchronous) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
+async def _open_file(path: Path, synchronous: Synchronous) -> AsyncIterator[FileDatabase]:
+    engine = _engine(path, synchronous)
+    with ThreadPoolExecutor(1, "store writer") as writer, ThreadPoolExecutor(READERS, "store reader") as readers:
+        try:
+            yield FileDatabase(engine, writer, readers)
+        finally:
+            await asyncio.to_thread(engine.dispose)
+
+
+def _engine(path: Path, synchronous: Synchronous) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
         pool_size=READERS + 1,  # and the writer
-        max_overflow=0,
-        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+        max_overflow=1,  # and whoever else writes in the writer's thread
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
     )
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: Any) -> None:
         cursor = connection.cursor()
         for pragma in (
@@ -82,13 +142,10 @@ async def _engine(path: Path, synchronous: Synchronous) -> AsyncIterator[AsyncEn
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
         # The driver would begin a transaction late, and one that has read could then not always write.
         if not connection.get_execution_options().get(SINGLE_READ):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
+    return engine

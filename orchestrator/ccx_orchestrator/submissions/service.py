@@ -152,6 +152,8 @@ class Submissions:
         while True:
             if live := self._places.here(submission_id):
                 await live.done.wait()
+                if not live.is_elsewhere:
+                    return live.view(None)
             news = self._watches.of(submission_id)
             now = await self.get(submission_id)
             if now.state is State.DONE:

@@ -1,0 +1,63 @@
+"""A database as the store uses it: whole pieces of work, each in one transaction. The work itself is plain SQLAlchemy
+Core, whatever drives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+T = TypeVar("T")
+
+
+class Transact(Protocol):
+    """Does a piece of work in a transaction of its own, and commits it."""
+
+    async def __call__(self, work: Callable[[Connection], T]) -> T:
+        """What the work returned."""
+
+
+class Database(Protocol):
+    """Every call raises SQLAlchemyError or OSError where the database does not answer."""
+
+    def writing(self) -> AbstractAsyncContextManager[Transact]:
+        """Transactions on a connection that is kept."""
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """One transaction on any connection."""
+
+    async def read(self, query: Select[Any]) -> list[Any]:
+        """All rows, outside of a transaction."""
+
+
+class AsyncDatabase:
+    """A server, by a driver that does not block."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Transact]:
+        """See `Database`."""
+        async with self._engine.connect() as connection:
+
+            async def transact(work: Callable[[Connection], T]) -> T:
+                async with connection.begin():
+                    return await connection.run_sync(work)
+
+            yield transact
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """See `Database`."""
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def read(self, query: Select[Any]) -> list[Any]:
+        """See `Database`."""
+        async with self._reader.connect() as connection:
+            return list((await connection.execute(query)).all())
