@@ -131,6 +131,14 @@ PROGRAMS = [
     Program("assertions", main(f"assert false; {SAY}(Main.class.desiredAssertionStatus());")),
     Program("services of its own", {"Main.java": main(f"for (Runnable r : ServiceLoader.load(Runnable.class)) {SAY}(r.getClass());"), "Mine.java": "public class Mine implements Runnable { public void run() { } }", "META-INF/services/java.lang.Runnable": "Mine"}),
     Program("a class that is no source", {"Main.java": main(f"{SAY}(1);"), "ccx/build/Launch.class": b"\xca\xfe\xba\xbe"}),
+    Program("what does not compile", {"Main.java": main("int x = y; String s = 1;"), "Part.java": "class Part { void f() { return 1; } }"}),
+    Program("a class that is there twice", {"Main.java": main(""), "Other.java": "class Main { }"}),
+    Program("notes of the compiler", main("List raw = new ArrayList(); raw.add(1); new Integer(1); Thread.currentThread().stop();")),
+    Program("a warning of the compiler", main(f"int x = 1; {SAY}(x); Thread.currentThread().suspend(); byte b = (byte) 300; new Object() {{ protected void finalize() {{ }} }};")),
+    Program("nothing but a package", {"Main.java": "package a.b;"}),
+    Program("a module", {"Main.java": main(f"{SAY}(Main.class.getModule());"), "module-info.java": "module mine { requires java.logging; }"}),
+    Program("lambdas, records, patterns", main(f'Object o = new Point(1, 2); if (o instanceof Point(int x, var y)) {SAY}(Stream.of(x, y).map(i -> i + "!").collect(Collectors.joining(","))); {SAY}(switch (o) {{ case Point p when p.x() > 5 -> "far"; case Point p -> p.toString(); default -> "else"; }});', "record Point(int x, int y) { } sealed interface Shape permits Round { } record Round() implements Shape { } enum Side { LEFT { int v() { return 1; } }; abstract int v(); }")),
+    Program("imports of packages that are not there", main("", head="import nowhere.at.all.*; import java.util.Nothing;")),
     Program("cases", main(f'{SAY}(args.length + new Scanner(System.in).next()); new File("kept").createNewFile(); {SAY}(new File(".").list().length);'), {"cases": [{"stdin": "1"}, {"stdin": "2", "args": ["a"]}, {"stdin": "3"}]}),
     Program("locales and formats", main(f'{SAY}(String.format("%,.2f %tA", 12345.678, new GregorianCalendar(2020, 1, 1)) + "ß".toUpperCase() + java.time.LocalDate.of(2020, 1, 1));')),
 ]  # fmt: skip
@@ -180,3 +188,19 @@ async def test_the_submission_does_not_run_in_the_compiler_of_a_prestarted_machi
     ahead, plain = await java.compare(Program("plugin", files))
     assert ahead == plain
     assert ahead.verdict is not Verdict.INTERNAL_ERROR
+
+
+async def test_classes_without_sources_are_found_both_ways(java: BothWays) -> None:
+    """The waiting compiler has looked at no package of the submission's, not even at the one without a name."""
+    sources: dict[str, str | bytes] = {
+        "Part.java": f'public class Part {{ public static String x = "part"; public static void main(String[] a) {{ {SAY}(org.Whole.x); }} }}',
+        "org/Whole.java": 'package org; public class Whole { public static String x = "whole"; }',
+    }
+    made = await java.events(
+        Program("make", sources, {"artifacts": ["Part.class", "org/Whole.class"]}), prestarted=True
+    )
+    files: dict[str, str | bytes] = {"Main.java": main(f"{SAY}(Part.x + org.Whole.x);")}
+    files |= {one.name: one.data for one in observed(made).artifacts}
+    ahead, plain = await java.compare(Program("classes", files))
+    assert ahead == plain
+    assert ahead.verdict is Verdict.OK
