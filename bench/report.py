@@ -68,6 +68,9 @@ def claims(figures: dict[str, Any]) -> list[Claim]:
     claim(f"{soak['count']} submissions: change of the node's memory", 0.10, growth, "")
     for name in ("descriptors", "threads", "containers"):
         claim(f"… more {name}", 0, soak["after"][name] - soak["before"][name], "")
+    if overflow := figures.get("overflow"):
+        directly, through = (statistics.median(overflow[name]) for name in ("directly", "through a master"))
+        claim("sending a submission on to another node adds to p50", 5, through - directly, "ms")
     claim("an idle node with a full pool, of one core", 0.01, figures["idle_cpu"], "")
     return found
 
@@ -104,6 +107,7 @@ def document(figures: dict[str, Any]) -> str:
         "",
         *_throughput(figures),
         *_load(figures),
+        *_nodes(figures),
         *_floor(figures),
         *_method(figures),
     ]
@@ -159,6 +163,29 @@ def _load(figures: dict[str, Any]) -> list[str]:
         *(f"| {one['rate']:.1f} | {one['p50']:.1f} | {one['p99']:.1f} |" for one in figures["load"]),
         "",
         "![Latency against load](img/load.svg)",
+        "",
+    ]
+
+
+def _nodes(figures: dict[str, Any]) -> list[str]:
+    if not (overflow := figures.get("overflow")):
+        return []
+    rates = figures["nodes"]
+    return [
+        "## Several nodes",
+        "",
+        "A Python hello on a slave, asked directly and through a master that runs nothing itself:",
+        "",
+        "| | p50, ms | p99, ms |",
+        "|---|---|---|",
+        *(f"| {name} | {statistics.median(one):.1f} | {percentile(one, 0.99):.1f} |" for name, one in overflow.items()),
+        "",
+        "A Python program that waits half a second, sent to one master; each node has two slots. All nodes are on this "
+        "machine, so a program that computes would gain nothing:",
+        "",
+        "| nodes | per second |",
+        "|---|---|",
+        *(f"| {count} | {rate:.1f} |" for count, rate in rates.items()),
         "",
     ]
 

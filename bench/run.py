@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import floor, measure, report
+from bench import cluster, floor, measure, report
 from bench.programs import PROGRAMS, Program, hello
 from bench.sides import PEERS_PYTHON, ROOT, Node, bare_host, docker_run, over_http, peer
 
@@ -37,11 +37,13 @@ class Effort:
     soak: int
     idle_seconds: float
     floor_rounds: int
+    overflow_rounds: int
+    nodes_seconds: float
 
 
-FULL = Effort("full", PROGRAMS, 60, 60, 40, (0.25, 0.5, 0.75, 0.9), 100, 3, 5000, 30, 30)
+FULL = Effort("full", PROGRAMS, 40, 60, 40, (0.25, 0.5, 0.75, 0.9), 100, 3, 5000, 30, 30, 60, 20)
 HELLOS = tuple(hello(language) for language in report.LANGUAGES)
-QUICK = Effort("quick: too few samples for more than an impression", HELLOS, 2, 2, 3, (0.5,), 10, 1, 40, 3, 3)
+QUICK = Effort("quick: too few samples for more than an impression", HELLOS, 2, 2, 3, (0.5,), 10, 1, 40, 3, 3, 4, 3)
 
 
 def say(text: str) -> None:
@@ -77,6 +79,9 @@ async def main(effort: Effort) -> dict[str, Any]:
         say(f"{effort.soak} submissions in a row")
         before, after = await measure.soak(warm, "bench-warm", run, effort.soak)
         figures["soak"] = {"count": effort.soak, "before": asdict(before), "after": asdict(after)}
+    say("other nodes")
+    figures["overflow"] = await cluster.overflow(effort.overflow_rounds)
+    figures["nodes"] = await cluster.by_nodes(effort.nodes_seconds)
     say("what a container costs")
     figures["floor"] = await asyncio.to_thread(floor.measure, effort.floor_rounds)
     return figures

@@ -136,15 +136,17 @@ async def docker_run() -> AsyncIterator[Runs]:
 
 @asynccontextmanager
 async def bare_host() -> AsyncIterator[Runs]:
-    """The tools of this host, in a fresh directory each time, without a shell's start in the way."""
+    """The tools of this host, in a fresh directory each time, without the start of a shell or a version manager in the
+    way.
+    """
+    python = (await execute(["python3", "-c", "import sys; print(sys.executable)"], Path.cwd())).strip()
 
     async def run(program: Program) -> None:
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="ccx-bench-"))
+        folder, stdout = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="ccx-bench-")), ""
         try:
             (folder / program.file).write_text(program.source)
-            for command in program.shell.split(" && ")[:-1]:
-                await execute(command.split(), folder)
-            stdout = await execute(program.shell.split(" && ")[-1].split(), folder)
+            for command in program.shell.replace("python3", python).split(" && "):
+                stdout = await execute(command.split(), folder)
         finally:
             shutil.rmtree(folder)
         check(program, stdout)
