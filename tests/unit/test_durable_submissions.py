@@ -77,6 +77,18 @@ async def test_what_ends_node_after_node_is_given_up(opens: Opens) -> None:
     )
 
 
+async def test_an_interactive_one_is_not_run_again_without_who_typed_to_it(opens: Opens, tmp_path: Path) -> None:
+    async with open_sqlite(tmp_path / "store.sqlite", "killed", "normal") as store:
+        await store.accept(
+            Ticket(id="1" * 32, request=program(HELLO), created_at=utc_now(), attempt=1, is_interactive=True)
+        )
+    async with opens() as (service, executor):
+        result = await service.wait("1" * 32)
+        assert executor.started == []
+    assert result.verdict is Verdict.INTERNAL_ERROR
+    assert result.message == "The node ended while somebody typed to it: what was typed is gone."
+
+
 async def test_the_same_key_is_the_same_submission_across_a_restart(opens: Opens) -> None:
     async with opens() as (service, _):
         accepted = await service.accept(program(HELLO), "me", "k")

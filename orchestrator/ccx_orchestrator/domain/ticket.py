@@ -22,7 +22,7 @@ class IdempotencyKey:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """`attempt` counts how often it was given to a sandbox: 0 while it has not been, and more than 1 only where a node
-    died while it ran. `client` is whom its turn is counted to.
+    died while it ran. `client` is whom its turn is counted to. An interactive one lives as long as who types to it.
     """
 
     id: str
@@ -31,6 +31,7 @@ class Ticket:
     client: str = ""
     attempt: int = 0
     key: IdempotencyKey | None = None
+    is_interactive: bool = False
 
     @property
     def expires_at(self) -> datetime | None:

@@ -26,6 +26,7 @@ def row_of(ticket: Ticket, owner: str) -> dict[str, Any]:
         "client": ticket.client,
         "language": request.language,
         "callback_url": request.callback_url,
+        "interactive": ticket.is_interactive,
         "created_at": ticket.created_at,
     }
 
@@ -53,7 +54,14 @@ async def pack_request(request: SubmissionRequest) -> bytes:
 async def ticket_of(row: Row[Any]) -> Ticket:
     """The ticket of a row of `submissions` with its request's `body`."""
     request = SubmissionRequest.model_validate_json(await unpack(row.body))
-    return Ticket(id=row.id, request=request, created_at=row.created_at, client=row.client, attempt=row.attempt)
+    return Ticket(
+        id=row.id,
+        request=request,
+        created_at=row.created_at,
+        client=row.client,
+        attempt=row.attempt,
+        is_interactive=row.interactive,
+    )
 
 
 async def result_of(body: bytes) -> Submission:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Index,
@@ -59,6 +60,7 @@ submissions = Table(
     Column("verdict", String(32)),
     Column("message", Text),
     Column("callback_url", Text),
+    Column("interactive", Boolean, nullable=False, default=False),
     Column("created_at", Time, nullable=False),
     Column("started_at", Time),
     Column("finished_at", Time),

@@ -292,6 +292,7 @@ class Submissions:
             client=client,
             attempt=claimed,
             key=IdempotencyKey(key, digest_of(request)) if key else None,
+            is_interactive=console is not None,
         )
         live = Live.of(ticket, plan, is_claimed=bool(claimed), console=console)
         live.master = master
@@ -306,13 +307,19 @@ class Submissions:
             try:
                 plan = make_plan(ticket.request, self._catalogue.find(ticket.request.language))
             except ProblemError as error:
-                log.error("cannot go on with a submission", reason=str(error))  # noqa: TRY400
-                await self._patient.finish(failed(ticket, str(error), self._clock()), b"")
+                await self._give_up_on(ticket, str(error))
+                return
+            if ticket.is_interactive:
+                await self._give_up_on(ticket, "The node ended while somebody typed to it: what was typed is gone.")
                 return
             live = Live.of(ticket, plan, is_claimed=False)
             self._places.enter(live)
             live.is_stored.set()
             self._endings.arm_expiry(live)
+
+    async def _give_up_on(self, ticket: Ticket, reason: str) -> None:
+        log.error("cannot go on with a submission", reason=reason)
+        await self._patient.finish(failed(ticket, reason, self._clock()), b"")
 
     def _run_stolen(self, tickets: tuple[Ticket, ...]) -> None:
         """Run what was claimed from other nodes; it has its slots. Then what came here meanwhile."""

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("verdict", sa.String(32)),
         sa.Column("message", sa.Text),
         sa.Column("callback_url", sa.Text),
+        sa.Column("interactive", sa.Boolean, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("started_at", sa.BigInteger),
         sa.Column("finished_at", sa.BigInteger),
