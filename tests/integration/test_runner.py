@@ -62,7 +62,7 @@ def test_the_two_output_streams_are_told_apart(link: RunnerLink) -> None:
 
 
 def test_a_program_that_never_reads_gets_no_more_than_its_window(link: RunnerLink) -> None:
-    step = link.start(Step(perl('$SIG{USR1} = sub { print "here" }; print "ready"; sleep 100 while 1'), flags=LIVE))
+    step = link.start(Step(perl('$SIG{USR1} = sub { print "here" }; print "ready"; sleep 1 while 1'), flags=LIVE))
     link.wait_until(step, lambda outcome: outcome.stdout == b"ready")
     link.give(step, bytes(65_000))  # fits in the pipe, and comes back as credit
     link.wait_until(step, lambda outcome: outcome.credit >= 60_000)
@@ -148,7 +148,7 @@ def test_a_program_that_cannot_be_started_is_told_by_errno(link: RunnerLink) -> 
 
 def test_a_signal_reaches_the_whole_process_group(link: RunnerLink) -> None:
     script = (
-        "pipe R, W; unless (fork) { $SIG{USR1} = sub { print 'child' }; syswrite W, 'x'; sleep 100 while 1 }"
+        "pipe R, W; unless (fork) { $SIG{USR1} = sub { print 'child' }; syswrite W, 'x'; sleep 1 while 1 }"
         "$SIG{USR1} = 'IGNORE'; sysread R, $x, 1; print 'ready'; wait while 1"
     )
     step = link.start(Step(perl(script)))
@@ -207,7 +207,7 @@ def test_the_marker_is_reported_where_it_exists(link: RunnerLink) -> None:
 
 def test_a_daemon_is_killed_and_counted(link: RunnerLink) -> None:
     script = (
-        "use POSIX; pipe R, W; unless (fork) { setsid; exit if fork; syswrite W, 'x'; sleep 100 while 1 }"
+        "use POSIX; pipe R, W; unless (fork) { setsid; exit if fork; syswrite W, 'x'; sleep 1 while 1 }"
         "wait; sysread R, $x, 1"
     )
     assert link.run(Step(perl(script))).ended.left_behind == 1
@@ -248,7 +248,7 @@ def test_sleeping_is_no_cpu_time_but_wall_time(link: RunnerLink) -> None:
 
 
 def test_a_program_that_ignores_signals_meets_the_wall_limit(link: RunnerLink) -> None:
-    script = "$SIG{$_} = 'IGNORE' for keys %SIG; sleep 100 while 1"
+    script = "$SIG{$_} = 'IGNORE' for keys %SIG; sleep 1 while 1"
     assert link.run(Step(perl(script), wall_seconds=0.3)).ended.ended_by is EndedBy.WALL_TIME
 
 
@@ -303,7 +303,7 @@ def test_peak_memory_is_that_of_the_whole_tree(link: RunnerLink) -> None:
 
 
 def test_refused_forks_are_counted(link: RunnerLink) -> None:
-    script = "while (1) { $p = fork; last unless defined $p; if (!$p) { sleep 100 while 1 } $n++ } print $n"
+    script = "while (1) { $p = fork; last unless defined $p; if (!$p) { sleep 1 while 1 } $n++ } print $n"
     outcome = link.run(Step(perl(script)))
     assert outcome.ended.refused_forks >= 1
     assert outcome.ended.left_behind == int(outcome.stdout) == 62  # of 64: the runner and the program itself
@@ -351,7 +351,7 @@ def test_a_step_may_have_a_terminal(link: RunnerLink) -> None:
 
 
 def test_a_window_that_changes_is_announced(link: RunnerLink) -> None:
-    script = "$SIG{WINCH} = sub { print 'changed'; exit }; print 'ready'; sleep 100 while 1"
+    script = "$SIG{WINCH} = sub { print 'changed'; exit }; print 'ready'; sleep 1 while 1"
     step = link.start(Step(perl(script), flags=Flag.TERMINAL))
     link.wait_until(step, lambda outcome: outcome.stdout == b"ready")
     link.resize(step, 5, 6)

@@ -47,7 +47,7 @@ def test_the_runner_survives_signals_from_a_program(link: RunnerLink) -> None:
     assert link.run(perl("for (1..64) { kill $_, 1; kill $_, -1 } print 'alive'")).stdout == b"alive"
     outcome = link.run(perl("print kill(9, 1), $!{EPERM} ? 'refused' : 'done'"))
     assert outcome.stdout == b"0refused"
-    result = link.run(perl("fork or kill 9, -1; sleep 100 while 1")).ended
+    result = link.run(perl("fork or kill 9, -1; sleep 1 while 1")).ended
     assert (result.how, result.code, result.left_behind) == (How.SIGNALLED, signal.SIGKILL, 1)
     assert link.run(Step(("true",))).exit_code == 0
 
@@ -193,7 +193,7 @@ def test_a_breach_of_the_protocol_ends_the_runner_with_a_reason(raw: bytes) -> N
 
 
 def test_the_end_of_input_ends_the_runner_and_all_it_runs(sandbox: Sandbox) -> None:
-    step = sandbox.link.start(perl("fork; $SIG{HUP} = $SIG{TERM} = 'IGNORE'; print 'ready'; sleep 100 while 1"))
+    step = sandbox.link.start(perl("fork; $SIG{HUP} = $SIG{TERM} = 'IGNORE'; print 'ready'; sleep 1 while 1"))
     sandbox.link.wait_until(step, lambda outcome: outcome.stdout == b"readyready")
     sandbox.close_input()
     assert sandbox.exit_status() == 0
@@ -206,7 +206,7 @@ def test_half_a_frame_and_the_end_is_no_error(sandbox: Sandbox) -> None:
 
 
 def test_the_engines_stop_ends_the_runner_at_once(sandbox: Sandbox) -> None:
-    step = sandbox.link.start(perl("$SIG{TERM} = 'IGNORE'; print 'ready'; sleep 100 while 1"))
+    step = sandbox.link.start(perl("$SIG{TERM} = 'IGNORE'; print 'ready'; sleep 1 while 1"))
     sandbox.link.wait_until(step, lambda outcome: outcome.stdout == b"ready")
     subprocess.run(
         ["docker", "kill", "--signal", str(int(signal.SIGTERM)), sandbox.name], check=True, capture_output=True

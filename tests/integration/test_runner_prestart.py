@@ -141,7 +141,7 @@ def test_limits_of_time_hold(link: RunnerLink) -> None:
 
 def test_signals_and_input_reach_it(link: RunnerLink) -> None:
     park(link)
-    step = link.start(given("print 'ready'; sleep 100 while 1", flags=Flag.PRESTARTED))
+    step = link.start(given("print 'ready'; sleep 1 while 1", flags=Flag.PRESTARTED))
     link.wait_until(step, lambda outcome: outcome.stdout == b"ready")
     link.signal(step, signal.SIGTERM)
     assert link.finish(step).ended.code == signal.SIGTERM
