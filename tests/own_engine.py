@@ -20,12 +20,17 @@ from tests.node import DEADLINE_SECONDS, Told, engine_client
 
 START_SECONDS = 60.0
 # An engine that remaps users looks up whose they are: it finds ours, and the host's stay as they are.
+# crun refuses a host with both versions of cgroups: a marker has this engine see the first alone.
 PREPARE = """
+if [ -e "$0/one-cgroup-version" ] && mountpoint -q /sys/fs/cgroup/unified; then
+    mount --make-rprivate / && umount /sys/fs/cgroup/unified || exit 1
+fi
 if [ -e "$0/subids" ]; then
     mount --make-rprivate / && mount --bind "$0/subids" /etc/subuid && mount --bind "$0/subids" /etc/subgid || exit 1
 fi
 exec dockerd "$@"
 """
+CRUN = "--add-runtime=crun=/usr/bin/crun"
 REMAPPED = ("--userns-remap=daemon", "daemon:5000000:65536\n")
 IS_POSSIBLE = os.geteuid() == 0 and None not in (shutil.which("dockerd"), shutil.which("unshare"))
 
@@ -127,6 +132,8 @@ def own_engine(*options: str, images: tuple[str, ...] = (), disk_bytes: int = 0)
     folder.chmod(0o711)  # a remapped root is not root here
     if REMAPPED[0] in options:
         folder.joinpath("subids").write_text(REMAPPED[1])
+    if CRUN in options:
+        folder.joinpath("one-cgroup-version").touch()
     engine = OwnEngine(folder, *options, data=_small_disk(folder, disk_bytes) if disk_bytes else None)
     try:
         engine.start()

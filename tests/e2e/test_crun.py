@@ -1,0 +1,52 @@
+"""Another runtime below the engine: the same programs, the same verdicts, from a pool."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ccx.wire import Verdict
+from tests.hostile.test_hostile_programs import ATTACKS
+from tests.node import containers_with, engine_client, eventually, local_node, submission
+from tests.own_engine import CRUN, IS_POSSIBLE, own_engine
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.skipif(not IS_POSSIBLE, reason="it takes root and dockerd"),
+    # The SDK leaves sockets that were cut off to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+HELLO = {
+    "c": '#include <stdio.h>\nint main(void) { puts("hello"); }\n',
+    "java": 'void main() { IO.println("hello"); }\n',
+    "python": "print('hello')\n",
+}
+SOME = ["processes: fork bomb", "processes: busy for ever", "outputs: flood of text", "memory: malloc"]
+
+
+async def test_with_crun_all_is_as_usual(images: None, node_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with own_engine(CRUN, images=("ccx-c", "ccx-java", "ccx-python")) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        async with local_node(node_name, max_tasks=2, runtime="crun", pool=True) as local:
+            await eventually(lambda: _has_idle(node_name), "the pool has one")
+            runtimes = await asyncio.to_thread(_runtimes, node_name)
+            results = await asyncio.gather(
+                *(local.client.submit(submission(language, text)) for language, text in HELLO.items())
+            )
+            for name in SOME:
+                ATTACKS[name].check(await local.client.submit(ATTACKS[name].request()))
+    assert runtimes == {"crun"}
+    assert [(one.verdict, one.cases[0].stdout) for one in results] == [(Verdict.OK, "hello\n")] * len(HELLO)
+
+
+async def _has_idle(name: str) -> bool:
+    return bool(await asyncio.to_thread(containers_with, f"ccx.owner={name}"))
+
+
+def _runtimes(name: str) -> set[str]:
+    ids = [one["Id"] for one in containers_with(f"ccx.owner={name}")]
+    with engine_client() as client:
+        return {client.api.inspect_container(one)["HostConfig"]["Runtime"] for one in ids}
