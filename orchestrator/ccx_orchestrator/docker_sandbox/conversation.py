@@ -59,6 +59,7 @@ class Conversation:
         self._emit = emit
         self._steps: dict[int, _Running] = {}
         self._keyboard = Keyboard(sandbox.link, controls) if controls else None
+        self.is_compiling = False
 
     async def hold(self) -> None:
         """The whole of it, up to and including Finished."""
@@ -78,9 +79,11 @@ class Conversation:
         step = self._plan.compile
         if step is None:
             return None
+        self.is_compiling = True
         await self._send_step(COMPILE_STEP, step, restore=False)
         report = await self._result_of(COMPILE_STEP)
-        judgement = judge_compile(report, step.limits)
+        self.is_compiling = False
+        judgement = judge_compile(report, self._sandbox.held_to(step.limits))
         await self._tell(None, report, judgement)
         return None if judgement.verdict is Verdict.OK else judgement
 
