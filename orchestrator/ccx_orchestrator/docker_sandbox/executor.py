@@ -16,9 +16,8 @@ from ccx_orchestrator.docker_sandbox.hardening import USUAL, Runtime, SandboxSpe
 from ccx_orchestrator.docker_sandbox.language_folder import Languages
 from ccx_orchestrator.docker_sandbox.needs import spec_for
 from ccx_orchestrator.docker_sandbox.sandbox import Sandbox
-from ccx_orchestrator.domain.events import Finished, Started
+from ccx_orchestrator.domain.events import Started
 from ccx_orchestrator.domain.plan import Plan
-from ccx_orchestrator.domain.verdicts import judge_memory, of_compiler
 from ccx_orchestrator.ports import Controls, Emit, SandboxHung, SandboxLost
 
 log = structlog.get_logger(__name__)
@@ -93,7 +92,4 @@ class DockerExecutor:
                 raise SandboxLost(f"{lost} ({death})") from lost
             # The kernel found nothing left to kill but the runner: the submission's files alone fill its memory. Or it
             # killed all at once, because the runtime is a kernel of its own.
-            judgement = judge_memory(plan.limits.memory_bytes)
-            if conversation.is_compiling:
-                judgement = of_compiler(judgement)
-            await emit(Finished(judgement.verdict, judgement.message))
+            await conversation.end_out_of_memory()

@@ -51,7 +51,8 @@ def _ended_well(report: StepReport) -> bool:
 
 def _by_kernel(report: StepReport, limits: Limits) -> Judgement | None:
     if report.oom_kills or report.marker_found:
-        return judge_memory(limits.memory_bytes)
+        message = f"It needed more memory than its limit of {mebibytes(limits.memory_bytes)}."
+        return Judgement(Verdict.MEMORY_LIMIT, "memory_bytes", message)
     if report.ended_by in {EndedBy.STDOUT, EndedBy.STDERR}:
         message = f"It wrote more than {limits.output_bytes} bytes to {report.ended_by.value}."
         return Judgement(Verdict.OUTPUT_LIMIT, "output_bytes", message)
@@ -86,17 +87,8 @@ def judge_compile(report: StepReport, limits: Limits) -> Judgement:
     ended it.
     """
     judgement = judge(report, limits)
-    return judgement if judgement.verdict in {Verdict.OK, Verdict.CANCELLED} else of_compiler(judgement)
-
-
-def judge_memory(memory_bytes: int) -> Judgement:
-    """What came to its end because its memory was used up."""
-    message = f"It needed more memory than its limit of {mebibytes(memory_bytes)}."
-    return Judgement(Verdict.MEMORY_LIMIT, "memory_bytes", message)
-
-
-def of_compiler(judgement: Judgement) -> Judgement:
-    """The judgement of a run that failed, of a compiler."""
+    if judgement.verdict in {Verdict.OK, Verdict.CANCELLED}:
+        return judgement
     message = f"Compiling failed. {judgement.message}" if judgement.limit else "It does not compile."
     return Judgement(Verdict.COMPILE_ERROR, judgement.limit, message)
 
