@@ -56,7 +56,10 @@ final class Practised {
         return task.call();
     }
 
-    /** In a package of its own: the one without a name is the program's, and must not have been looked at. */
+    /**
+     * In a package of its own: the one without a name is the program's, and must not have been looked at. Its name cannot be guessed, for
+     * the compiler remembers the class.
+     */
     private static final class Sample extends SimpleJavaFileObject {
         Sample() {
             super(URI.create("sample:///Sample.java"), Kind.SOURCE);
@@ -64,7 +67,8 @@ final class Practised {
 
         @Override
         public CharSequence getCharContent(boolean ignoreEncodingErrors) {
-            return "package ccx.build.sample; class Sample { public static void main(String[] a) { System.out.println(\"a\" + a.length); } }";
+            return "package ccx.build.of" + System.nanoTime() + "; class Sample {"
+                    + " public static void main(String[] a) { System.out.println(\"a\" + a.length); } }";
         }
     }
 }
