@@ -2,7 +2,9 @@
 
     soak.py [--submissions 3000] [--at-once 32] [--hostile 5] [--write]
 
-One in `--hostile` is an attack of `tests/hostile`. With `--write` the figures go into docs/security.md.
+One in `--hostile` is an attack of `tests/hostile`, in an order that is shuffled but the same every time; all come before
+any comes again. Exit status 1 where an answer was wrong or something has grown. With `--write` the figures go into
+docs/security.md.
 """
 
 from __future__ import annotations
@@ -15,55 +17,41 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
-
+from bench.footprint import Footprint
 from ccx.client import Client
+from ccx.errors import CcxError
 from ccx.wire import Submission, SubmissionRequest, Verdict
+from tests.hostile.arena import Arena
 from tests.hostile.attack import Attack
 from tests.hostile.test_hostile_programs import ATTACKS
-from tests.node import NodeProcess, containers_with, submission
+from tests.node import NodeProcess, SandboxWatch, submission
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "security.md"
 BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
 IDLE_SECONDS = 10.0
-IDLE_SHARE = 0.25  # of one processor: what is left to sweep up may take this much
 WARM_UP = 64
+# The largest there is of what is allocated on first use: it belongs to the warm-up.
+LARGEST = "outputs: 100 MB of input that are never read"
 KINDS = {
     "c": '#include <stdio.h>\nint main(void) { int a, b; scanf("%d %d", &a, &b); printf("%d\\n", a + b); }\n',
     "python": "print(sum(map(int, input().split())))\n",
     "java": "public class Main { public static void main(String[] a) {"
     " var s = new java.util.Scanner(System.in); System.out.println(s.nextInt() + s.nextInt()); } }\n",
 }
-# These take their time, or more than a share of the machine's: one at a time is in the test suite.
-TOO_LONG = {"outputs: 100 MB of input that are never read", "java: classes without end"}
-
-
-@dataclass(frozen=True)
-class Level:
-    """What there is of the node and the host at one moment."""
-
-    descriptors: int
-    threads: int
-    memory_bytes: int
-    containers: int
-    namespaces: int
-    processes: int
-
-    @classmethod
-    def of(cls, node: NodeProcess) -> Level:
-        process = psutil.Process(node.process.pid)
-        return cls(
-            descriptors=process.num_fds(),
-            threads=process.num_threads(),
-            memory_bytes=process.memory_info().rss,
-            containers=len(containers_with(f"ccx.owner={node.name}")),
-            namespaces=_namespaces(),
-            processes=len(psutil.pids()),
-        )
+# The pool is as large before as it is after, so that all there is can be compared.
+ENVIRONMENT = {
+    "CCX_LOG_LEVEL": "warning",
+    "CCX_QUEUE_BOUND": "1000",
+    "CCX_MAX_BODY_BYTES": "150000000",
+    "CCX_POOL_MINIMUM": "2",
+    "CCX_POOL_MAXIMUM": "2",
+}
+Planned = tuple[str, SubmissionRequest, Attack | None]
 
 
 @dataclass
@@ -81,31 +69,36 @@ class Soak:
             self.wrong.append(f"{name}: {complaint}")
 
 
-def _namespaces() -> int:
-    """Network namespaces that live processes are in."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/ns/net"):
-        try:
-            found.add(str(path.readlink()))
-        except OSError:
-            continue
-    return len(found)
+def _attacks(order: random.Random) -> Iterator[str]:
+    """The names of attacks without end, each once before any comes again."""
+    names = sorted(ATTACKS)
+    while True:
+        order.shuffle(names)
+        yield from names
 
 
-def plan(soak: Soak) -> list[tuple[str, SubmissionRequest, Attack | None]]:
+def plan(soak: Soak) -> list[Planned]:
     """All submissions in the order they are sent; the same every time."""
     order = random.Random(1)  # noqa: S311  (nothing secret)
-    attacks = [(name, attack) for name, attack in ATTACKS.items() if name not in TOO_LONG]
-    planned: list[tuple[str, SubmissionRequest, Attack | None]] = []
-    for number in range(soak.submissions):
-        if number % soak.hostile == 0:
-            name, attack = attacks[(number // soak.hostile) % len(attacks)]
-            planned.append((name, attack.request(), attack))
-        else:
-            language = order.choice(list(KINDS))
-            request = submission(language, KINDS[language], stdin=f"{number} 1\n", limits={"wall_seconds": 60})
-            planned.append((f"{language} {number}", request, None))
-    return planned
+    attacks = _attacks(order)
+    return [
+        _attack(next(attacks)) if number % soak.hostile == 0 else _sum(order.choice(list(KINDS)), number)
+        for number in range(soak.submissions)
+    ]
+
+
+def warm_up() -> list[Planned]:
+    """What is allocated once, on first use, is no growth: some of every kind."""
+    return [_attack(LARGEST), *plan(Soak(WARM_UP, 2))]
+
+
+def _attack(name: str) -> Planned:
+    return name, ATTACKS[name].request(), ATTACKS[name]
+
+
+def _sum(language: str, number: int) -> Planned:
+    request = submission(language, KINDS[language], stdin=f"{number} 1\n", limits={"wall_seconds": 60})
+    return f"{language} {number}", request, None
 
 
 def judge(name: str, result: Submission, attack: Attack | None) -> str | None:
@@ -122,46 +115,47 @@ def judge(name: str, result: Submission, attack: Attack | None) -> str | None:
     return None
 
 
-async def send_all(client: Client, soak: Soak, at_once: int) -> None:
+async def send_all(client: Client, planned: list[Planned], soak: Soak, at_once: int) -> None:
     """Keep `at_once` submissions on their way until all are answered."""
-    waiting = iter(plan(soak))
+    waiting = iter(planned)
 
     async def work() -> None:
         for name, request, attack in waiting:
-            result = await client.submit(request)
+            try:
+                result = await client.submit(request)
+            except CcxError as error:
+                soak.wrong.append(f"{name}: not answered: {error}")
+                continue
             soak.note(name, result, judge(name, result, attack))
             done = soak.verdicts.total()
             if done % 100 == 0:
-                sys.stderr.write(f"soak: {done} of {soak.submissions}, {len(soak.wrong)} wrong\n")
+                sys.stderr.write(f"soak: {done} of {len(planned)}, {len(soak.wrong)} wrong\n")
 
     async with asyncio.TaskGroup() as group:
         for _ in range(at_once):
             group.create_task(work())
 
 
-async def seconds_until_idle(node: NodeProcess) -> float:
-    """Until the node's and its engine's part of the processors is back to next to nothing and no container is left."""
+async def seconds_until_idle(arena: Arena) -> float:
+    """Until the node and its sandboxes have next to nothing to do, and there are none but those it keeps ready."""
     began = time.monotonic()
-    process = psutil.Process(node.process.pid)
     while time.monotonic() - began < 6 * IDLE_SECONDS:
-        process.cpu_percent()
-        await asyncio.sleep(1)
-        if process.cpu_percent() < 100 * IDLE_SHARE and not containers_with(f"ccx.owner={node.name}"):
+        if await arena.is_idle() and await arena.is_clean():
             break
     return time.monotonic() - began
 
 
-def report(soak: Soak, before: Level, after: Level, wall_seconds: float, idle_seconds: float) -> str:
+def report(soak: Soak, before: Footprint, after: Footprint, wall_seconds: float, idle_seconds: float) -> str:
     """The figures as a table."""
     rows = [
         ("submissions", f"{soak.submissions}, one in {soak.hostile} hostile"),
         ("taken", f"{wall_seconds:.0f} s, {soak.submissions / wall_seconds:.1f} a second"),
-        ("answered wrongly or not at all", f"{len(soak.wrong) + soak.submissions - soak.verdicts.total()}"),
+        ("answered wrongly or not at all", f"{len(soak.wrong)}"),
         ("verdicts", ", ".join(f"{verdict} {count}" for verdict, count in soak.verdicts.most_common())),
         ("idle again after", f"{idle_seconds:.0f} s"),
-        ("containers", f"{before.containers} → {after.containers}"),
-        ("network namespaces", f"{before.namespaces} → {after.namespaces}"),
-        ("processes of the host", f"{before.processes} → {after.processes}"),
+        ("containers, all kept ready", f"{before.containers} → {after.containers}"),
+        ("their network namespaces", f"{before.namespaces} → {after.namespaces}"),
+        ("processes, mounts and folders of removed ones", f"{before.traces} → {after.traces}"),
         ("descriptors of the node", f"{before.descriptors} → {after.descriptors}"),
         ("threads of the node", f"{before.threads} → {after.threads}"),
         ("memory of the node", f"{before.memory_bytes >> 20} MiB → {after.memory_bytes >> 20} MiB"),
@@ -169,6 +163,16 @@ def report(soak: Soak, before: Level, after: Level, wall_seconds: float, idle_se
     when = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors"
     lines = [f"| {when} | before → after |", "|---|---|", *(f"| {name} | {figure} |" for name, figure in rows)]
     return "\n".join(lines) + "\n"
+
+
+def complaints(soak: Soak, before: Footprint, after: Footprint, idle_seconds: float) -> list[str]:
+    """All that is not as it should be, a sentence each."""
+    found = [f"wrong: {complaint}" for complaint in soak.wrong]
+    if soak.verdicts.total() + len(soak.wrong) < soak.submissions:
+        found.append(f"only {soak.verdicts.total()} of {soak.submissions} were answered")
+    if idle_seconds > IDLE_SECONDS:
+        found.append(f"the host was busy for {idle_seconds:.0f} s after the last answer")
+    return found + list(before.growth(after))
 
 
 def write_into_document(table: str) -> None:
@@ -182,27 +186,34 @@ def write_into_document(table: str) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     soak = Soak(arguments.submissions, arguments.hostile)
     slots = str(arguments.slots or os.cpu_count() or 1)
+    name = f"soak-{os.getpid()}"
     with (
         tempfile.TemporaryDirectory() as folder,
-        NodeProcess("soak", Path(folder), slots, CCX_LOG_LEVEL="warning", CCX_QUEUE_BOUND="1000") as node,
+        SandboxWatch(name) as watch,
+        NodeProcess(name, Path(folder), slots, **ENVIRONMENT) as node,
     ):
-        async with node.client() as client:
-            # What is allocated once, on first use, is no growth.
-            await send_all(client, Soak(WARM_UP, arguments.hostile), arguments.at_once)
-            await seconds_until_idle(node)
-            before = Level.of(node)
-            began = time.monotonic()
-            await send_all(client, soak, arguments.at_once)
-            wall_seconds = time.monotonic() - began
-        idle_seconds = await seconds_until_idle(node)
-        after = Level.of(node)
+        arena = Arena(node, watch)
+        await _send(arena, warm_up(), Soak(WARM_UP, 2), arguments.at_once)
+        await seconds_until_idle(arena)
+        before = Footprint.of(arena)
+        began = time.monotonic()
+        await _send(arena, plan(soak), soak, arguments.at_once)
+        wall_seconds = time.monotonic() - began
+        idle_seconds = await seconds_until_idle(arena)
+        after = Footprint.of(arena)
     table = report(soak, before, after, wall_seconds, idle_seconds)
     sys.stdout.write(table)
-    for complaint in soak.wrong:
-        sys.stdout.write(f"wrong: {complaint}\n")
+    wrong = complaints(soak, before, after, idle_seconds)
+    for complaint in wrong:
+        sys.stdout.write(f"soak: {complaint}\n")
     if arguments.write:
         write_into_document(table)
-    return 1 if soak.wrong or after.containers > before.containers or idle_seconds > IDLE_SECONDS else 0
+    return 1 if wrong else 0
+
+
+async def _send(arena: Arena, planned: list[Planned], soak: Soak, at_once: int) -> None:
+    async with arena.node.client() as client:
+        await send_all(client, planned, soak, at_once)
 
 
 def main() -> int:

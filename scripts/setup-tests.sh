@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the test suite wants beyond Python and Docker: a C compiler and libFuzzer for the runner, curl for the
-# README's commands, network namespaces and disks for hosts of their own, docker-compose. Tests that miss them fail and say so.
+# README's commands, network namespaces and disks for hosts of their own, docker-compose, gVisor. Tests that miss them fail and say so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +13,7 @@ fuzzer() {
     fi
 }
 
-wanted="curl gcc make clang ip nsenter mkfs.ext4 docker docker-compose"
+wanted="curl gcc make clang ip nsenter mkfs.ext4 docker docker-compose runsc"
 packages="curl gcc libc6-dev make clang iproute2 util-linux e2fsprogs docker-compose"
 
 missing() {
@@ -35,6 +35,8 @@ fi
 scripts/apt-install.sh $packages || true
 # shellcheck disable=SC2046
 scripts/apt-install.sh $(fuzzer) || true
+# Apart: not every version of Ubuntu has it.
+scripts/apt-install.sh runsc || true
 if [ -n "$(missing)" ] || ! has_fuzzer; then
     echo "ccx: the tests want these tools, which are missing (or clang's libFuzzer): $(missing | xargs)" >&2
 fi

@@ -25,7 +25,7 @@ from ccx_orchestrator.cluster.node import Cluster, Self
 from ccx_orchestrator.cluster.roster import Roster
 from ccx_orchestrator.docker_sandbox.engine import Engine, open_engine
 from ccx_orchestrator.docker_sandbox.executor import DockerExecutor
-from ccx_orchestrator.docker_sandbox.hardening import Owner
+from ccx_orchestrator.docker_sandbox.hardening import Owner, Runtime
 from ccx_orchestrator.docker_sandbox.janitor import Janitor, this_process
 from ccx_orchestrator.docker_sandbox.language_folder import Languages
 from ccx_orchestrator.docker_sandbox.pool import Pool, stock_for
@@ -130,10 +130,10 @@ async def _open_executor(settings: Settings) -> AsyncIterator[_Here]:
         languages = await Languages.find_images(engine, settings.images_dir, settings.languages)
         runtimes = await choose_runtimes(engine, languages, settings.runtime, settings.runtimes, settings.images_dir)
         async with (
-            _open_sandboxes(engine, settings.name, runtimes) as sandboxes,
-            _open_pool(engine, sandboxes, languages, settings) as pool,
+            _open_sandboxes(engine, settings.name) as sandboxes,
+            _open_pool(engine, sandboxes, languages, runtimes, settings) as pool,
         ):
-            executor = DockerExecutor(engine, pool or sandboxes, languages, settings.name)
+            executor = DockerExecutor(engine, pool or sandboxes, languages, settings.name, runtimes)
             yield _Here(languages, executor, pool.health if pool else tuple)
 
 
@@ -247,7 +247,7 @@ async def _open_store(settings: Settings) -> AsyncIterator[AnyStore]:
 
 @asynccontextmanager
 async def _open_pool(
-    engine: Engine, sandboxes: Sandboxes, languages: Languages, settings: Settings
+    engine: Engine, sandboxes: Sandboxes, languages: Languages, runtimes: dict[str, Runtime], settings: Settings
 ) -> AsyncIterator[Pool | None]:
     """The pool, filling itself from now on, unless the settings say that there is none."""
     if not settings.pool:
@@ -262,17 +262,17 @@ async def _open_pool(
         idle_seconds=settings.pool_idle_seconds,
     )
     maximum = max(settings.pool_minimum, settings.pool_maximum)
-    stock = stock_for(languages, settings.pool_minimum, maximum, policy)
-    pool = Pool(engine, sandboxes, languages, stock)
+    stock = stock_for(languages, runtimes, settings.pool_minimum, maximum, policy)
+    pool = Pool(engine, sandboxes, languages, stock, runtimes)
     async with pool.keep_filled():
         yield pool
 
 
 @asynccontextmanager
-async def _open_sandboxes(engine: Engine, name: str, runtimes: dict[str, str]) -> AsyncIterator[Sandboxes]:
+async def _open_sandboxes(engine: Engine, name: str) -> AsyncIterator[Sandboxes]:
     """Sandboxes of a node, swept before, meanwhile and after."""
     owner = Owner(name, await asyncio.to_thread(this_process))
-    sandboxes = Sandboxes(engine, owner, runtimes)
+    sandboxes = Sandboxes(engine, owner)
     janitor = Janitor(engine, owner, sandboxes)
     await janitor.sweep()
     try:

@@ -18,6 +18,9 @@ from tests.node import DEADLINE_SECONDS, ccx_command, ccx_environment, container
 
 pytestmark = pytest.mark.docker
 
+IMAGES = Path(__file__).parents[2] / "images"
+LIMITS = {"memory limit", "process limit", "file size limit", "output limit", "CPU time limit", "wall time limit"}
+
 Findings = dict[str, dict[str, str]]
 
 
@@ -39,23 +42,45 @@ async def test_a_host_that_is_well_is_green(images: None) -> None:
 
     assert status == 0
     assert {name for name, finding in found.items() if finding["status"] == "failed"} == set()
-    assert set(found) >= {
-        *("engine", "cgroups", "seccomp", "privileges", "runtimes", "disk", "clock", "timing"),
-        *("image c", "image java", "image python", "network", "confinement"),
-        *("memory limit", "process limit", "file size limit", "output limit", "CPU time limit", "wall time limit"),
-    }
+    assert (
+        set(found)
+        >= {
+            *("engine", "cgroups", "seccomp", "privileges", "runtimes", "disk", "clock", "timing"),
+            *("image c", "image java", "image python", "network", "confinement"),
+        }
+        | LIMITS
+    )
     assert all(finding["detail"] for finding in found.values())
     assert not [each for each in containers_with("ccx") if each["Labels"]["ccx.owner"].startswith("doctor-")]
 
 
-async def test_every_probe_finds_what_it_should(images: None, tmp_path: Path) -> None:
-    images_folder = Path(__file__).parents[2] / "images"
-    tmp_path.joinpath("c").symlink_to(images_folder / "c")
+@pytest.mark.parametrize("language", ["c", "java"])
+async def test_a_host_with_that_language_only_has_its_limits_tried(language: str, images: None, tmp_path: Path) -> None:
+    tmp_path.joinpath(language).symlink_to(IMAGES / language)
 
     status, found = await findings(CCX_IMAGES_DIR=str(tmp_path))
 
     assert status == 0, found
-    assert "image python" not in found
+    assert {name for name in found if name.startswith("image ")} == {f"image {language}"}
+    assert set(found) >= LIMITS
+
+
+async def test_a_node_that_serves_java_only_has_its_limits_tried_and_a_broken_one_is_red(
+    images: None, tmp_path: Path
+) -> None:
+    async with broken(tmp_path, on_host_config(Memory=4 << 30, MemorySwap=4 << 30, PidsLimit=0)) as address:
+        status, found = await findings(address, CCX_LANGUAGES="java")
+
+    assert status == 1
+    assert {name for name, each in found.items() if each["status"] == "failed"} == {"memory limit", "process limit"}
+
+
+async def test_a_host_without_a_language_there_is_a_probe_for_is_red_and_told_so(tmp_path: Path) -> None:
+    status, found = await findings(CCX_IMAGES_DIR=str(tmp_path))
+
+    assert (status, found["limits"]["status"]) == (1, "failed")
+    assert ".java" in found["limits"]["detail"]
+    assert "ccx images build" in found["limits"]["remedy"]
 
 
 @asynccontextmanager

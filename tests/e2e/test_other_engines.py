@@ -6,8 +6,9 @@ import psutil
 import pytest
 
 from ccx.wire import Verdict
+from tests.hostile.arena import INNOCENT
 from tests.hostile.attack import Attack
-from tests.hostile.test_hostile_programs import ATTACKS, INNOCENT
+from tests.hostile.test_hostile_programs import ATTACKS
 from tests.node import LocalNode, SandboxWatch, engine_client, local_node, submission
 from tests.own_engine import IS_POSSIBLE, REMAPPED, own_engine
 

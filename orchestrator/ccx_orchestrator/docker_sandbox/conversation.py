@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from ccx_orchestrator.docker_sandbox.frames import (
 )
 from ccx_orchestrator.docker_sandbox.keyboard import Keyboard
 from ccx_orchestrator.docker_sandbox.sandbox import Sandbox
-from ccx_orchestrator.domain.events import ArtifactSent, Finished, Output, StepJudged, StepReport, Stream
+from ccx_orchestrator.domain.events import ArtifactSent, EndedBy, Finished, How, Output, StepJudged, StepReport, Stream
 from ccx_orchestrator.domain.plan import Case, Plan, Step
 from ccx_orchestrator.domain.verdicts import Judgement, judge, judge_compile, judge_output
 from ccx_orchestrator.ports import Controls, Emit, SandboxLost
@@ -59,6 +60,7 @@ class Conversation:
         self._emit = emit
         self._steps: dict[int, _Running] = {}
         self._keyboard = Keyboard(sandbox.link, controls) if controls else None
+        self._awaited: int | None = None
 
     async def hold(self) -> None:
         """The whole of it, up to and including Finished."""
@@ -73,6 +75,16 @@ class Conversation:
             await self._fetch_artifacts()
         await self._emit(Finished(failure.verdict, failure.message) if failure else Finished(Verdict.OK, None))
 
+    async def end_out_of_memory(self) -> None:
+        """The events with which it ends where the kernel killed the runner too, because the memory was used up."""
+        compiling = self._plan.compile if self._awaited == COMPILE_STEP else None
+        limits = self._sandbox.held_to(compiling.limits) if compiling else self._plan.limits
+        report = _killed_at(limits.memory_bytes)
+        judgement = judge_compile(report, limits) if compiling else judge(report, limits)
+        if self._awaited is not None:
+            await self._tell(None if compiling else self._awaited - FIRST_CASE_STEP, report, judgement)
+        await self._emit(Finished(judgement.verdict, judgement.message))
+
     async def _compile(self) -> Judgement | None:
         """Run the compiler, if the language has one; how it failed, None where it did not."""
         step = self._plan.compile
@@ -80,7 +92,7 @@ class Conversation:
             return None
         await self._send_step(COMPILE_STEP, step, restore=False)
         report = await self._result_of(COMPILE_STEP)
-        judgement = judge_compile(report, step.limits)
+        judgement = judge_compile(report, self._sandbox.held_to(step.limits))
         await self._tell(None, report, judgement)
         return None if judgement.verdict is Verdict.OK else judgement
 
@@ -122,9 +134,11 @@ class Conversation:
 
     async def _result_of(self, number: int) -> StepReport:
         """Serve the runner until that step has ended."""
+        self._awaited = number
         while True:
             match await self._link.receive():
                 case Result(step, report) if step == number:
+                    self._awaited = None
                     return report
                 case Chunk(step, is_stderr, data):
                     await self._pass_on(step, is_stderr, data)
@@ -183,6 +197,24 @@ class Conversation:
                 raise _unexpected(piece)
             size -= len(piece.data)
             yield piece.data
+
+
+def _killed_at(memory_bytes: int) -> StepReport:
+    """What is known of a step that went with its runner: nobody was left to count the rest."""
+    return StepReport(
+        how=How.SIGNALLED,
+        code=signal.SIGKILL,
+        ended_by=EndedBy.NOTHING,
+        cpu_seconds=0.0,
+        wall_seconds=0.0,
+        memory_bytes=memory_bytes,
+        stdout_bytes=0,
+        stderr_bytes=0,
+        oom_kills=1,
+        refused_forks=0,
+        marker_found=False,
+        left_behind=0,
+    )
 
 
 def _unexpected(frame: Frame) -> SandboxLost:

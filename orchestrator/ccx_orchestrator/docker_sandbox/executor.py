@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import structlog
 
 from ccx.errors import ImageMissing
-from ccx.wire import Verdict
 from ccx_orchestrator.docker_sandbox.conversation import Conversation
 from ccx_orchestrator.docker_sandbox.engine import Engine
-from ccx_orchestrator.docker_sandbox.hardening import SandboxSpec
+from ccx_orchestrator.docker_sandbox.hardening import USUAL, Runtime, SandboxSpec
 from ccx_orchestrator.docker_sandbox.language_folder import Languages
 from ccx_orchestrator.docker_sandbox.needs import spec_for
 from ccx_orchestrator.docker_sandbox.sandbox import Sandbox
-from ccx_orchestrator.domain.events import Finished, Started
+from ccx_orchestrator.domain.events import Started
 from ccx_orchestrator.domain.plan import Plan
-from ccx_orchestrator.domain.verdicts import mebibytes
 from ccx_orchestrator.ports import Controls, Emit, SandboxHung, SandboxLost
 
 log = structlog.get_logger(__name__)
@@ -42,11 +41,20 @@ class Source(Protocol):
 class DockerExecutor:
     """Runs each plan in a container of its own."""
 
-    def __init__(self, engine: Engine, sandboxes: Source, languages: Languages, node: str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        sandboxes: Source,
+        languages: Languages,
+        node: str,
+        runtimes: Mapping[str, Runtime] | None = None,
+    ) -> None:
+        """`runtimes`: the engine's runtime for each language that has not its default one."""
         self._engine = engine
         self._sandboxes = sandboxes
         self._languages = languages
         self._node = node
+        self._runtimes = runtimes or {}
 
     async def check(self) -> None:
         """Raise EngineUnavailable unless the engine answers."""
@@ -64,22 +72,24 @@ class DockerExecutor:
 
     async def _run(self, submission_id: str, plan: Plan, emit: Emit, controls: Controls | None) -> None:
         image = self._languages.image(plan.language.name)
-        spec = spec_for(plan.language, image.id, plan.limits)
+        runtime = self._runtimes.get(plan.language.name, USUAL)
+        spec = spec_for(plan.language, image.id, plan.limits, runtime)
         async with self._sandboxes.open(spec, submission_id) as sandbox:
             await emit(Started(self._node, image.version))
             await self._converse(sandbox, plan, emit, controls)
 
     async def _converse(self, sandbox: Sandbox, plan: Plan, emit: Emit, controls: Controls | None) -> None:
         seconds = plan.deadline_seconds + GRACE_SECONDS + GRACE_PER_CASE_SECONDS * len(plan.cases)
+        conversation = Conversation(sandbox, plan, emit, controls)
         try:
             async with asyncio.timeout(seconds):
-                await Conversation(sandbox, plan, emit, controls).hold()
+                await conversation.hold()
         except TimeoutError as error:
             raise SandboxHung(f"the sandbox did not end within {seconds:g} s") from error
         except SandboxLost as lost:
             death = await sandbox.death()
             if death is None or not death.out_of_memory:
                 raise SandboxLost(f"{lost} ({death})") from lost
-            # The kernel found nothing left to kill but the runner: the submission's files alone fill its memory.
-            message = f"It needed more memory than its limit of {mebibytes(plan.limits.memory_bytes)}."
-            await emit(Finished(Verdict.MEMORY_LIMIT, message))
+            # The kernel found nothing left to kill but the runner: the submission's files alone fill its memory. Or it
+            # killed all at once, because the runtime is a kernel of its own.
+            await conversation.end_out_of_memory()

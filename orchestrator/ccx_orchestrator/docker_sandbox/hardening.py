@@ -16,6 +16,13 @@ SUBMISSION_LABEL = "ccx.submission"
 # has none of it.
 RUNNER_CAPABILITIES = ["SETUID", "SETGID", "KILL"]
 RUNNER_PROCESSES = 1
+# A runtime that is a kernel of its own has threads and processes on the host, which count as the sandbox's: so many for
+# each of the program's, and some to begin with. That kernel holds the program to its limit; the host's fences both in.
+KERNEL_PROCESSES = 256
+KERNEL_PROCESSES_EACH = 16
+LEAST_KERNEL_PROCESSES = 2  # the runner and the program itself
+# Less memory than such a kernel was ever seen to hold itself, so that a program never gets more than its limit.
+KERNEL_MEMORY_BYTES = 9 << 20
 BOX_INODES = 16_384
 SHM_INODES = 1_024
 
@@ -26,6 +33,22 @@ class Owner:
 
     node: str
     process: str
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """One of the engine's runtimes for one language, and what it was seen to do. `name` None is the engine's default.
+
+    One that `is_fixed` cannot change the limits of what runs. It is taken to be a kernel of its own, which counts the
+    program's processes itself. `starts_ahead`: a program can be started before its submission.
+    """
+
+    name: str | None = None
+    is_fixed: bool = False
+    starts_ahead: bool = True
+
+
+USUAL = Runtime()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +63,7 @@ class SandboxSpec:
     processes: int
     files_bytes: int
     opening: bytes = b""
+    runtime: Runtime = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +82,21 @@ def resources(memory_bytes: int, processes: int) -> dict[str, int]:
     return {"Memory": memory_bytes, "MemorySwap": memory_bytes, "PidsLimit": processes + RUNNER_PROCESSES}
 
 
-def container_config(spec: SandboxSpec, identity: Identity, owner: Owner, runtime: str | None = None) -> dict[str, Any]:
-    """The body of the engine's "create container" for a sandbox; `runtime` None is the engine's default one."""
+def _fixed_resources(memory_bytes: int, processes: int) -> dict[str, Any]:
+    """The same for a runtime with a kernel of its own. That counts the runner and the program itself for root, and what
+    the program starts, threads too, for the submission's uid: one less than its limit.
+    """
+    own_most = max(processes - 1, LEAST_KERNEL_PROCESSES)
+    fence = KERNEL_PROCESSES + KERNEL_PROCESSES_EACH * processes
+    return {
+        **resources(memory_bytes + KERNEL_MEMORY_BYTES, fence),
+        "Ulimits": [{"Name": "nproc", "Soft": own_most, "Hard": own_most}],
+    }
+
+
+def container_config(spec: SandboxSpec, identity: Identity, owner: Owner) -> dict[str, Any]:
+    """The body of the engine's "create container" for a sandbox."""
+    runtime = spec.runtime.name
     return {
         "Image": spec.image,
         "Cmd": [str(identity.uid)],
@@ -104,7 +141,7 @@ def _host_config(spec: SandboxSpec) -> dict[str, Any]:
         "LogConfig": {"Type": "none"},
         "RestartPolicy": {"Name": "no"},
         "OomScoreAdj": 500,  # where the host itself runs out of memory, sandboxes go first
-        **resources(spec.memory_bytes, spec.processes),
+        **(_fixed_resources if spec.runtime.is_fixed else resources)(spec.memory_bytes, spec.processes),
     }
 
 

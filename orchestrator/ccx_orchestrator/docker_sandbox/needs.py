@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ccx_orchestrator.docker_sandbox.frames import prestart_frames
-from ccx_orchestrator.docker_sandbox.hardening import SandboxSpec
+from ccx_orchestrator.docker_sandbox.hardening import USUAL, Runtime, SandboxSpec
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.domain.limits import Limits
 
@@ -13,8 +13,10 @@ from ccx_orchestrator.domain.limits import Limits
 START_PROCESSES = 32
 
 
-def spec_for(language: Language, image: str, limits: Limits) -> SandboxSpec:
+def spec_for(language: Language, image: str, limits: Limits, runtime: Runtime = USUAL) -> SandboxSpec:
     """The sandbox for a submission in that language with those limits."""
+    if runtime.is_fixed:
+        return _fixed_spec(language, image, limits, runtime)
     compiling = language.compile.limits if language.compile else limits
     default = language.limits.default
     # The compiler has limits of its own; the run's are set when it has ended.
@@ -27,18 +29,43 @@ def spec_for(language: Language, image: str, limits: Limits) -> SandboxSpec:
         # Files have the same room in a sandbox made ahead as in one made for the submission. They count as its memory,
         # whose limit is the submission's own in both.
         files_bytes=max(memory_bytes, default.memory_bytes) // 2,
-        opening=prestart_frames(language) if language.prestart and language.prestart.pays_cold else b"",
+        opening=_cold_opening(language, runtime),
+        runtime=runtime,
     )
 
 
-def standing_spec(language: Language, image: str) -> SandboxSpec:
+def _fixed_spec(language: Language, image: str, limits: Limits, runtime: Runtime) -> SandboxSpec:
+    """The sandbox that has the limits of the run from the start to the end: what compiles has to do with them too."""
+    return SandboxSpec(
+        language=language.name,
+        image=image,
+        memory_bytes=limits.memory_bytes,
+        processes=limits.processes,
+        files_bytes=limits.memory_bytes // 2,
+        opening=_cold_opening(language, runtime),
+        runtime=runtime,
+    )
+
+
+def _cold_opening(language: Language, runtime: Runtime) -> bytes:
+    pays = language.prestart is not None and language.prestart.pays_cold
+    return prestart_frames(language) if pays and runtime.starts_ahead else b""
+
+
+def standing_spec(language: Language, image: str, runtime: Runtime = USUAL) -> SandboxSpec:
     """The sandbox that is started before its submission comes."""
-    return replace(spec_for(language, image, language.limits.default), opening=prestart_frames(language))
+    spec = spec_for(language, image, language.limits.default, runtime)
+    return replace(spec, opening=prestart_frames(language) if runtime.starts_ahead else b"")
 
 
 def can_serve(standing: SandboxSpec, needed: SandboxSpec) -> bool:
     """Whether a sandbox made like `standing` gives a submission exactly what one made for it would.
 
-    Memory and processes can be changed while it runs; the room for files cannot.
+    Memory and processes can be changed while it runs, unless its runtime cannot; the room for files cannot.
     """
+    if standing.runtime.is_fixed and (standing.memory_bytes, standing.processes) != (
+        needed.memory_bytes,
+        needed.processes,
+    ):
+        return False
     return (standing.image, standing.files_bytes) == (needed.image, needed.files_bytes)

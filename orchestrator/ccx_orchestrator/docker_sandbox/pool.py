@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ import structlog
 from ccx.errors import CcxError, EngineUnavailable
 from ccx.wire import PoolHealth
 from ccx_orchestrator.docker_sandbox.engine import Engine
-from ccx_orchestrator.docker_sandbox.hardening import SandboxSpec
+from ccx_orchestrator.docker_sandbox.hardening import USUAL, Runtime, SandboxSpec
 from ccx_orchestrator.docker_sandbox.language_folder import Languages
 from ccx_orchestrator.docker_sandbox.needs import can_serve, standing_spec
 from ccx_orchestrator.docker_sandbox.sandbox import Sandbox, Sandboxes
@@ -57,11 +57,20 @@ class Pool:
     `keep_filled` ends.
     """
 
-    def __init__(self, engine: Engine, sandboxes: Sandboxes, languages: Languages, stock: Stock) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        sandboxes: Sandboxes,
+        languages: Languages,
+        stock: Stock,
+        runtimes: Mapping[str, Runtime] | None = None,
+    ) -> None:
+        """`runtimes`: the engine's runtime for each language that has not its default one."""
         self._engine = engine
         self._sandboxes = sandboxes
         self._languages = languages
         self._stock = stock
+        self._runtimes = runtimes or {}
         self._entries: dict[int, _Entry] = {}
         self._specs: dict[str, SandboxSpec] = {}
         self._news = asyncio.Event()
@@ -98,10 +107,7 @@ class Pool:
     @asynccontextmanager
     async def keep_filled(self) -> AsyncIterator[None]:
         """Fill the shelves, and keep them so for as long as the context lasts. At its end nothing idle is left."""
-        self._specs = {
-            language.name: standing_spec(self._languages.find(language.name), language.image)
-            for language in self._languages.all()
-        }
+        self._specs = {language.name: self._spec(language.name, language.image) for language in self._languages.all()}
         keeping = asyncio.create_task(self._keep_filled(), name="pool")
         try:
             yield
@@ -200,8 +206,11 @@ class Pool:
         image = self._languages.image(language)
         if image.id != self._specs[language].image:
             log.info("image was built again: sandboxes of the old one are replaced", language=language, image=image.id)
-            self._specs[language] = standing_spec(self._languages.find(language), image.id)
+            self._specs[language] = self._spec(language, image.id)
             self._carry_out(self._stock.outdate(language))
+
+    def _spec(self, language: str, image: str) -> SandboxSpec:
+        return standing_spec(self._languages.find(language), image, self._runtimes.get(language, USUAL))
 
     def _carry_out(self, decisions: list[Start | Discard] | list[Discard]) -> None:
         for decision in decisions:
@@ -276,10 +285,13 @@ class Pool:
             await asyncio.wait(starting)
 
 
-def stock_for(languages: Languages, minimum: int, maximum: int, policy: Policy) -> Stock:
+def stock_for(
+    languages: Languages, runtimes: Mapping[str, Runtime], minimum: int, maximum: int, policy: Policy
+) -> Stock:
     """The books for all languages of a node, each with the same bounds."""
     shelves = []
     for language in languages.all():
-        spec = standing_spec(languages.find(language.name), language.image)
+        runtime = runtimes.get(language.name, USUAL)
+        spec = standing_spec(languages.find(language.name), language.image, runtime)
         shelves.append(Shelf(language.name, minimum, maximum, spec.memory_bytes))
     return Stock(shelves, policy)

@@ -11,7 +11,7 @@ from ccx.errors import CcxError
 from ccx.wire import SourceFile, SubmissionRequest, Verdict, encode
 from ccx_orchestrator.docker_sandbox.engine import Image, open_engine
 from ccx_orchestrator.docker_sandbox.executor import DockerExecutor
-from ccx_orchestrator.docker_sandbox.hardening import Owner
+from ccx_orchestrator.docker_sandbox.hardening import USUAL, Owner, Runtime
 from ccx_orchestrator.docker_sandbox.janitor import this_process
 from ccx_orchestrator.docker_sandbox.language_folder import Languages
 from ccx_orchestrator.docker_sandbox.sandbox import Sandboxes
@@ -27,27 +27,26 @@ class NotProven(CcxError):
     """An image does not do what its language promises."""
 
 
-async def prove(language: Language, image: str, images: Path, runtime: str | None = None) -> None:
-    """Run the reference program of a language in an image, by that runtime of the engine's (None: its default one).
+async def prove(language: Language, image: str, images: Path, runtime: Runtime = USUAL) -> None:
+    """Run the reference program of a language in an image, by that runtime of the engine's.
 
     Raises NotProven, or EngineUnavailable.
     """
-    runtimes = {language.name: runtime} if runtime else {}
     async with open_engine() as engine:
-        sandboxes = Sandboxes(engine, Owner(OWNER, await asyncio.to_thread(this_process)), runtimes)
+        sandboxes = Sandboxes(engine, Owner(OWNER, await asyncio.to_thread(this_process)))
         try:
-            for way in _ways(language):
+            for way in _ways(language, runtime):
                 languages = Languages({way.name: way}, {way.name: Image(image, "", "")})
-                executor = DockerExecutor(engine, sandboxes, languages, OWNER)
+                executor = DockerExecutor(engine, sandboxes, languages, OWNER, {way.name: runtime})
                 _check(await _events(executor, _reference_plan(way, images / way.name)), way)
         finally:
             await sandboxes.drain()
 
 
-def _ways(language: Language) -> Iterator[Language]:
+def _ways(language: Language, runtime: Runtime) -> Iterator[Language]:
     """A program can be started for the submission, and it can have been started ahead."""
     yield language.model_copy(update={"prestart": None})
-    if language.prestart:
+    if language.prestart and runtime.starts_ahead:
         yield language.model_copy(update={"prestart": language.prestart.model_copy(update={"pays_cold": True})})
 
 

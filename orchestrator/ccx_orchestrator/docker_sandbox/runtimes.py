@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
 from ccx.errors import CcxError
 from ccx_orchestrator.docker_sandbox.engine import Engine
+from ccx_orchestrator.docker_sandbox.hardening import Runtime
 from ccx_orchestrator.docker_sandbox.language_folder import Languages
-from ccx_orchestrator.docker_sandbox.proof import NotProven, prove
+from ccx_orchestrator.docker_sandbox.proof import prove
+from ccx_orchestrator.docker_sandbox.trial import Trial
+from ccx_orchestrator.domain.language import Language
+from ccx_orchestrator.ports import SandboxLost
 
 log = structlog.get_logger(__name__)
 
+USUAL_NAME = "runc"  # what every engine comes with and all here is made for: not tried anew at every start
 FASTER = "crun"
 HYBRID = Path("/sys/fs/cgroup/unified")
 
@@ -26,8 +33,9 @@ class BadRuntime(CcxError):
 
 async def choose_runtimes(
     engine: Engine, languages: Languages, general: str | None, special: Mapping[str, str], images: Path
-) -> dict[str, str]:
-    """The runtime of each language that has one by the settings; each has run that language's reference program.
+) -> dict[str, Runtime]:
+    """The runtime of each language that has one by the settings, or whose limits cannot be changed while it runs; each
+    has run that language's reference program.
 
     Raises UnknownLanguage, ImageMissing, BadRuntime or EngineUnavailable.
     """
@@ -36,10 +44,13 @@ async def choose_runtimes(
     default, known = await engine.runtimes()
     if unknown := sorted({runtime for runtime in chosen.values() if runtime} - known):
         raise BadRuntime(_unknown(unknown[0], known))
-    runtimes = {name: runtime for name, runtime in chosen.items() if runtime and runtime != default}
-    for name, runtime in runtimes.items():
-        await _prove(languages, name, runtime, images)
-    in_use = {default, *runtimes.values()}
+    named = {name: runtime for name, runtime in chosen.items() if runtime and runtime != default}
+    examination = _Examination(engine, languages, images)
+    unasked = [language.name for language in languages.all() if language.name not in named]
+    if unasked and default != USUAL_NAME and await examination.is_fixed(unasked[0], default):
+        named |= dict.fromkeys(unasked, default)
+    runtimes = {name: await examination.examine(name, runtime) for name, runtime in named.items()}
+    in_use = {default, *named.values()}
     if advice := hint(in_use, known, is_installed=await asyncio.to_thread(shutil.which, FASTER) is not None):
         log.info(advice)
     return runtimes
@@ -66,17 +77,51 @@ def _unknown(runtime: str, known: frozenset[str]) -> str:
     )
 
 
-async def _prove(languages: Languages, name: str, runtime: str, images: Path) -> None:
-    try:
-        await prove(languages.find(name), languages.image(name).id, images, runtime)
-    except (CcxError, NotProven) as error:
-        is_hybrid = runtime == FASTER and await asyncio.to_thread(HYBRID.is_dir)
-        remedy = (
-            f" {FASTER} refuses a host with both versions of cgroups: unmount {HYBRID}, or boot with one version."
-            if is_hybrid
-            else ""
-        )
-        raise BadRuntime(
-            f"The runtime {runtime!r} could not run the reference program of {languages.find(name).title}: "
-            f"{error}{remedy} Change the setting `runtime`."
-        ) from error
+class _Examination:
+    """What the runtimes can do, each found out once. Raises BadRuntime."""
+
+    def __init__(self, engine: Engine, languages: Languages, images: Path) -> None:
+        self._trial = Trial(engine)
+        self._languages = languages
+        self._images = images
+        self._fixed: dict[str, bool] = {}
+
+    async def is_fixed(self, language: str, runtime: str) -> bool:
+        if runtime not in self._fixed:
+            async with self._explained(language, runtime):
+                self._fixed[runtime] = await self._trial.is_fixed(*self._image(language), runtime)
+        return self._fixed[runtime]
+
+    async def examine(self, name: str, runtime_name: str) -> Runtime:
+        runtime = Runtime(runtime_name, is_fixed=await self.is_fixed(name, runtime_name))
+        language, image = self._image(name)
+        async with self._explained(name, runtime_name):
+            if language.prestart and not await self._trial.starts_ahead(language, image, runtime):
+                log.warning("nothing is started ahead: it does not come up", language=name, runtime=runtime_name)
+                runtime = replace(runtime, starts_ahead=False)
+            await prove(language, image, self._images, runtime)
+        return runtime
+
+    def _image(self, name: str) -> tuple[Language, str]:
+        return self._languages.find(name), self._languages.image(name).id
+
+    @asynccontextmanager
+    async def _explained(self, language: str, runtime: str) -> AsyncIterator[None]:
+        try:
+            yield
+        except (CcxError, SandboxLost) as error:
+            title = self._languages.find(language).title
+            is_hybrid = runtime == FASTER and await asyncio.to_thread(HYBRID.is_dir)
+            raise BadRuntime(_incapable(runtime, title, error, is_hybrid=is_hybrid)) from error
+
+
+def _incapable(runtime: str, title: str, error: Exception, *, is_hybrid: bool) -> str:
+    remedy = (
+        f" {FASTER} refuses a host with both versions of cgroups: unmount {HYBRID}, or boot with one version."
+        if is_hybrid
+        else ""
+    )
+    return (
+        f"The runtime {runtime!r} could not run the reference program of {title}: {error}{remedy} "
+        "Change the setting `runtime`."
+    )

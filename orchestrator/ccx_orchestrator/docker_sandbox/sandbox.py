@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from ccx_orchestrator.docker_sandbox.engine import Death, Engine
 from ccx_orchestrator.docker_sandbox.frames import VERSION, Frame, Prestarted, Ready
 from ccx_orchestrator.docker_sandbox.hardening import Identity, Owner, SandboxSpec, container_config, resources
 from ccx_orchestrator.docker_sandbox.link import RunnerLink
+from ccx_orchestrator.domain.limits import Limits
 from ccx_orchestrator.ports import SandboxLost
 
 log = structlog.get_logger(__name__)
@@ -45,10 +47,21 @@ class Sandbox:
         self.link = link
 
     async def limit(self, memory_bytes: int, processes: int) -> None:
-        """Narrow or widen the memory and process limits, where they differ from those it has."""
+        """Narrow or widen the memory and process limits, where they differ from those it has.
+
+        One whose runtime is fixed was made with those of its run.
+        """
+        if self.spec.runtime.is_fixed:
+            return
         if (memory_bytes, processes) != self._limits:
             await self._engine.limit(self.name, resources(memory_bytes, processes))
             self._limits = (memory_bytes, processes)
+
+    def held_to(self, limits: Limits) -> Limits:
+        """What a compiler that has these limits is really held to."""
+        if not self.spec.runtime.is_fixed:
+            return limits
+        return replace(limits, memory_bytes=self.spec.memory_bytes, processes=self.spec.processes)
 
     async def death(self) -> Death | None:
         """How the container ended, None while it runs."""
@@ -58,11 +71,9 @@ class Sandbox:
 class Sandboxes:
     """Makes sandboxes for one node and sees to their end."""
 
-    def __init__(self, engine: Engine, owner: Owner, runtimes: Mapping[str, str] | None = None) -> None:
-        """`runtimes`: the engine's runtime for each language that has not the engine's default one."""
+    def __init__(self, engine: Engine, owner: Owner) -> None:
         self._engine = engine
         self._owner = owner
-        self._runtimes = runtimes or {}
         # Nodes that share a host do not know of each other: each begins somewhere else.
         self._uids = itertools.count(secrets.randbelow(UIDS))
         self._burials: set[asyncio.Task[None]] = set()
@@ -86,7 +97,7 @@ class Sandboxes:
         identity = Identity(FIRST_UID + next(self._uids) % UIDS, submission)
         # A second sandbox for one submission must not wait for the first to be gone.
         name = f"ccx-{self._owner.node}-{submission or uuid4().hex}-{identity.uid}"
-        config = container_config(spec, identity, self._owner, self._runtimes.get(spec.language))
+        config = container_config(spec, identity, self._owner)
         await self._catch_up()
         self.alive.add(name)
         # Cancelling must not lose the container that the engine makes meanwhile: the call runs to its end in a task

@@ -51,7 +51,9 @@ async def _look_inside(node: RunningNode, settings: Settings) -> AsyncIterator[F
         yield _judge_reference(language, await run(_reference(language, settings)))
     found = sandboxes.find_probe(served)
     if found is None:
-        yield failed("limits", "no language is served that the limits could be tried in", BUILD.format(name="").strip())
+        known = ", ".join(probe.suffix for probe in sandboxes.PROBES)
+        detail = f"no language is served that the limits could be tried in: there are programs for it in {known}"
+        yield failed("limits", detail, "Build one with `ccx images build`.")
         return
     async for finding in sandboxes.look(run, *found):
         yield finding

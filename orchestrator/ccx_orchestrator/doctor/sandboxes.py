@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -11,7 +11,9 @@ from ccx.wire import CaseRequest, LimitOverrides, SourceFile, Submission, Submis
 from ccx_orchestrator.doctor.finding import Finding, failed, ok, warning
 from ccx_orchestrator.domain.language import Language
 
-PROBES = Path(__file__).parent / "probes"
+FOLDER = Path(__file__).parent / "probes"
+# From the one that takes the least of a host. Any will do.
+PROBES = tuple(FOLDER / f"probe.{suffix}" for suffix in ("py", "c", "java"))
 MIB = 1 << 20
 NOISY = 0.5  # of the median, between the quickest and the slowest of some equal runs
 EQUAL_RUNS = 10
@@ -29,6 +31,7 @@ class Trial:
     limit: str
 
 
+# Low, for it to be quick: a language may want more.
 LIMITS = LimitOverrides(
     cpu_seconds=1, wall_seconds=10, memory_bytes=64 * MIB, processes=16, output_bytes=MIB, file_bytes=8 * MIB
 )
@@ -46,17 +49,24 @@ NOT_ENFORCED = (
 )
 
 
-def find_probe(languages: list[Language]) -> tuple[Language, Path] | None:
+def find_probe(languages: Sequence[Language]) -> tuple[Language, Path] | None:
     """A language that there is a probe in, and the probe."""
-    for probe in sorted(PROBES.glob("probe.*"), reverse=True):
+    for probe in PROBES:
         for language in languages:
             if language.is_source(probe.name):
                 return language, probe
     return None
 
 
+def _limits_for(language: Language) -> LimitOverrides:
+    wanted = LIMITS.model_dump(exclude_none=True)
+    lowest = language.limits.lowest.items()
+    return LIMITS.model_copy(update={name: type(wanted[name])(value) for name, value in lowest if value > wanted[name]})
+
+
 async def look(run: Run, language: Language, probe: Path) -> AsyncIterator[Finding]:
     """Try every limit, and look around."""
+    usual = _limits_for(language)
 
     def request(limits: LimitOverrides, *arguments: str) -> SubmissionRequest:
         file = SourceFile(name=probe.name, content=probe.read_text())
@@ -64,20 +74,27 @@ async def look(run: Run, language: Language, probe: Path) -> AsyncIterator[Findi
         return SubmissionRequest(language=language.name, files=(file,), limits=limits, cases=cases)
 
     for trial in TRIALS:
-        limits = LIMITS.model_copy(update={"wall_seconds": 2.0}) if trial.probe == "sleep" else LIMITS
+        limits = usual.model_copy(update={"wall_seconds": 2.0}) if trial.probe == "sleep" else usual
         yield _judge_trial(trial, await run(request(limits, trial.probe)))
-    yield _judge_network(await run(request(LIMITS, "network")))
-    yield _judge_confinement(await run(request(LIMITS, "confinement")))
-    yield _judge_noise(await run(request(LIMITS, *["work"] * EQUAL_RUNS)))
+    yield _judge_network(await run(request(usual, "network")))
+    yield _judge_confinement(await run(request(usual, "confinement")))
+    yield _judge_noise(await run(request(usual, *["work"] * EQUAL_RUNS)))
 
 
 def _judge_trial(trial: Trial, result: Submission) -> Finding:
     case = result.cases[0] if result.cases else None
     if case is not None and (case.verdict, case.limit) == (trial.verdict, trial.limit):
         return ok(trial.name, f"{case.message}")
+    if case is not None and (refusal := _refusal(case.stdout + case.stderr)) is not None:
+        return ok(trial.name, f"a program that tries to pass it gets an error: {refusal}")
     return failed(
         trial.name, f"a program that passes it ended as {result.verdict}: {result.message or ''}", NOT_ENFORCED
     )
+
+
+def _refusal(said: str) -> str | None:
+    """What a probe got that a limit held but did not end."""
+    return next((line.partition(": ")[2] for line in said.splitlines() if line.startswith("refused: ")), None)
 
 
 def _said(result: Submission) -> dict[str, list[str]]:

@@ -15,8 +15,12 @@ def allocate():
 
 def fork():
     for _ in range(64):
-        if os.fork() == 0:
-            time.sleep(5)
+        try:
+            child = os.fork()
+        except OSError as error:
+            sys.exit(f"refused: {error}")
+        if child == 0:
+            time.sleep(3)
             os._exit(0)
 
 

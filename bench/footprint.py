@@ -1,0 +1,60 @@
+"""What a node has of its host at one moment, with its sandboxes; and whether that has grown between two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.hostile.arena import Arena, processes_of
+from tests.node import sandboxes_of
+
+GROWTH_SHARE = 0.10
+GROWTH_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Numbers of things. What is there of removed sandboxes is in `traces`: of processes, mounts and folders."""
+
+    descriptors: int
+    threads: int
+    memory_bytes: int
+    containers: int
+    namespaces: int
+    traces: int
+
+    @classmethod
+    def of(cls, arena: Arena) -> Footprint:
+        """That of the node of an arena."""
+        process = psutil.Process(arena.node.process.pid)
+        return cls(
+            descriptors=process.num_fds(),
+            threads=process.num_threads(),
+            memory_bytes=process.memory_info().rss,
+            containers=len(sandboxes_of(arena.node.name)),
+            namespaces=len(_namespaces(processes_of(arena.all_containers()))),
+            traces=len(arena.traces()) + len(processes_of(arena.removed())),
+        )
+
+    def growth(self, after: Footprint) -> Iterator[str]:
+        """What has become more, a sentence each."""
+        for name in ("descriptors", "threads", "containers", "namespaces", "traces"):
+            was, now = getattr(self, name), getattr(after, name)
+            if now > was:
+                yield f"{name} have grown from {was} to {now}"
+        more = after.memory_bytes - self.memory_bytes
+        if more > max(GROWTH_BYTES, GROWTH_SHARE * self.memory_bytes):
+            yield f"memory has grown from {self.memory_bytes >> 20} MiB to {after.memory_bytes >> 20} MiB"
+
+
+def _namespaces(pids: list[int]) -> set[str]:
+    """The network namespaces that these processes are in."""
+    found = set()
+    for pid in pids:
+        with suppress(OSError):
+            found.add(str(Path(f"/proc/{pid}/ns/net").readlink()))
+    return found
