@@ -16,27 +16,20 @@ import pytest
 from ccx.client import Client
 from ccx.errors import NodeUnreachable
 from ccx.wire import NodeHealth, Verdict
-from tests.cluster.hosts import Host, docker_host, saved_images
+from tests.cluster.hosts import Host, docker_host
 from tests.cluster.test_overflow import run
 from tests.node import ccx_command, ccx_environment, eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
-BUILD_SECONDS = 800
 COMMAND_SECONDS = 120
 SERVICES = ("master", "slave-c", "slave-python")  # Java's is like them, and its image takes long to load
 
 
-@pytest.fixture(scope="session")
-def node_image(images: None) -> None:
-    """The image of a node. Where nothing has changed this builds nothing."""
-    subprocess.run([ROOT / "scripts/build-node-image.sh"], check=True, timeout=BUILD_SECONDS)
-
-
 @pytest.fixture(scope="module")
-def compose_host(node_image: None) -> Iterator[Host]:
-    with saved_images(["node", "c", "python"]) as files, docker_host(files.values(), has_networks=True) as host:
+def compose_host(node_file: Path, image_files: dict[str, Path]) -> Iterator[Host]:
+    with docker_host([node_file, *image_files.values()], has_networks=True) as host:
         yield host
 
 
