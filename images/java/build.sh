@@ -15,7 +15,7 @@ flags='-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData'
     java.se,java.smartcardio,jdk.charsets,jdk.compiler,jdk.crypto.ec,jdk.httpserver,jdk.localedata,jdk.management,jdk.net,jdk.unsupported,jdk.xml.dom,jdk.zipfs
 
 mkdir -p /opt/java/ccx "$here/classes"
-/opt/java/bin/javac -Xlint:all -Werror -d "$here/classes" "$here"/ccx/*.java
+/opt/java/bin/javac -Xlint:all -Werror --add-exports jdk.compiler/com.sun.tools.javac.api=ALL-UNNAMED -d "$here/classes" "$here"/ccx/*.java
 "$jdk/bin/jar" --create --file /opt/java/ccx/compile.jar -C "$here/classes" .
 
 mkdir "$here/work"

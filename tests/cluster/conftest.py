@@ -38,6 +38,15 @@ def node_file(images: None) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def proxy_file(images: None) -> Iterator[Path]:
+    """The image of the proxy before a Docker socket, as a file."""
+    build = ["docker", "build", "--quiet", "--tag", "ccx-socket-proxy", "deploy/socket-proxy"]
+    subprocess.run(build, cwd=ROOT, check=True, timeout=BUILD_SECONDS)
+    with saved_images(["socket-proxy"]) as files:
+        yield files["socket-proxy"]
+
+
+@pytest.fixture(scope="session")
 def makes_hosts(image_files: dict[str, Path]) -> Iterator[Callable[..., Host]]:
     with ExitStack() as hosts:
         yield lambda *languages: hosts.enter_context(docker_host([image_files[name] for name in languages]))

@@ -120,6 +120,17 @@ static jclass load_front_end(void) {
     return sure((*env)->CallStaticObjectMethod(env, class_type, load, string("ccx.build.Compile"), JNI_TRUE, loader));
 }
 
+/* What `--add-exports` would do, which the machine's archives do not go with. */
+static void open_compiler(jclass front_end) {
+    jclass class_type = class_named("java/lang/Class"), module_type = class_named("java/lang/Module");
+    jmethodID module = sure((*env)->GetMethodID(env, class_type, "getModule", "()Ljava/lang/Module;"));
+    jmethodID export = sure((*env)->GetMethodID(env, module_type, "implAddExports", "(Ljava/lang/String;Ljava/lang/Module;)V"));
+    jobject compiler = sure((*env)->CallObjectMethod(env, class_named("com/sun/tools/javac/api/JavacTaskPool"), module));
+    jobject ours = sure((*env)->CallObjectMethod(env, front_end, module));
+    (*env)->CallVoidMethod(env, compiler, export, string("com.sun.tools.javac.api"), ours);
+    sure(compiler);
+}
+
 static void warm_up(jclass front_end) {
     jmethodID method = sure((*env)->GetStaticMethodID(env, front_end, "warmUp", "()V"));
     (*env)->CallStaticVoidMethod(env, front_end, method);
@@ -209,6 +220,7 @@ static bool javac_might_run_the_submission(void) {
 static void *live(void *status) {
     make_machine();
     jclass front_end = load_front_end();
+    open_compiler(front_end);
     warm_up(front_end);
     next_job();
     if (!behind("ccx.build.Compile") || javac_might_run_the_submission())
