@@ -31,7 +31,7 @@ check: python
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
-	$(BIN)/hadolint images/*/Dockerfile orchestrator/Dockerfile
+	$(BIN)/hadolint images/*/Dockerfile orchestrator/Dockerfile deploy/*/Dockerfile
 
 cluster: images
 	@$(BIN)/python -m tests.cluster.show

@@ -8,7 +8,6 @@ answer's verdict.
 from __future__ import annotations
 
 import asyncio
-import socket
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -18,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ccx.errors import CcxError, NodeUnreachable, UnexpectedAnswer, from_problem
 from ccx.events import Done, Event, parse_event, type_of_ndjson
+from ccx.keep_alive import keep_alive
 from ccx.wire import (
     Announcement,
     Health,
@@ -51,6 +51,9 @@ FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
 SILENCE_SECONDS = 45.0  # a node that streams gives a sign of life every 15 s
 RESUME_SECONDS = 30.0  # for how long a lost stream is tried again
+# What no node says. Who answers more than this is none, and must not fill the memory of who asked.
+LARGEST_LINE_BYTES = 64 * 2**20
+LARGEST_REPORT_BYTES = 4 * 2**20
 
 _HIGHEST_PORT = 65_535
 _REMEDY = "check the address, or start a node with 'ccx serve'"
@@ -63,6 +66,7 @@ _PAGE = TypeAdapter(SubmissionPage)
 _NODES = TypeAdapter(tuple[NodeInfo, ...])
 _NODE = TypeAdapter(NodeInfo)
 _REPORT = TypeAdapter(NodeReport)
+_USAGE = TypeAdapter(Usage)
 
 
 class Client:
@@ -92,7 +96,7 @@ class Client:
                 uds=None if uds is None else str(uds),
                 verify=address.scheme == "https",
                 limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS),
-                socket_options=None if uds is not None else _keep_alive(),
+                socket_options=None if uds is not None else keep_alive(),
             ),
         )
 
@@ -120,8 +124,7 @@ class Client:
         body = request.model_dump_json(exclude_defaults=True)
         async with self._stream("POST", "/v1/submissions?wait=true", body=body, waits=True) as response:
             if not response.headers.get("content-type", "").startswith(type_of_ndjson):
-                await response.aread()
-                yield _end_of(self._read(response, _SUBMISSION))
+                yield _end_of(self._read(response, await self._body(response), _SUBMISSION))
                 return
             async with aclosing(self._events_in(response)) as events:
                 async for event in events:
@@ -219,9 +222,9 @@ class Client:
     async def usage(self, name: str) -> AsyncGenerator[Usage]:
         """What a node's machine is doing, a reading a second, until the iterator is closed."""
         async with self._stream("GET", f"/v1/nodes/{quote(name, safe='')}/usage") as response:
-            async for line in _lines(response):
+            async for line in self._lines(response):
                 if line:
-                    yield Usage.model_validate_json(line)
+                    yield self._shaped(_USAGE, line)
 
     async def announce(self, name: str, announcement: Announcement) -> NodeInfo:
         """Tell a master of a node that takes overflow. To be repeated every few seconds."""
@@ -234,7 +237,7 @@ class Client:
     async def renew(self, master: str, lease: Lease) -> NodeReport:
         """Tell a node that this master lives; what the node tells of itself."""
         path = f"/v1/leases/{quote(master, safe='')}"
-        return await self._call("PUT", path, _REPORT, body=lease.model_dump_json())
+        return await self._call("PUT", path, _REPORT, body=lease.model_dump_json(), most_bytes=LARGEST_REPORT_BYTES)
 
     async def _call(
         self,
@@ -245,12 +248,12 @@ class Client:
         body: str | None = None,
         waits: bool = False,
         key: str | None = None,
+        most_bytes: int | None = None,
     ) -> T:
         """One request, and its answer in that shape."""
         headers = {} if key is None else {"idempotency-key": key}
         async with self._exchange(method, path, body=body, waits=waits, headers=headers) as response:
-            await response.aread()
-            return self._read(response, shape)
+            return self._read(response, await self._body(response, most_bytes), shape)
 
     @asynccontextmanager
     async def _stream(
@@ -260,15 +263,14 @@ class Client:
         headers = {"accept": type_of_ndjson} | ({} if last_event_id is None else {"last-event-id": last_event_id})
         async with self._exchange(method, path, body=body, waits=waits, streams=True, headers=headers) as response:
             if not response.is_success:
-                await response.aread()
-                raise self._refusal(response)
+                raise self._refusal(response, await self._body(response, LARGEST_REPORT_BYTES))
             yield response
 
     async def _events_in(self, response: httpx2.Response) -> AsyncGenerator[Event]:
         """The events in a stream, to `Done`. One that ends before is NodeUnreachable."""
         if response.status_code == httpx2.codes.NO_CONTENT:
             return
-        lines = _lines(response)
+        lines = self._lines(response)
         async for line in lines:
             try:
                 event = parse_event(line) if line else None
@@ -311,35 +313,56 @@ class Client:
         except httpx2.HTTPError as error:
             raise NodeUnreachable(f"No ccx node answers at {self._where} ({_reason(error)}); {_REMEDY}.") from error
 
-    def _read(self, response: httpx2.Response, shape: TypeAdapter[T]) -> T:
-        if not response.is_success:
-            raise self._refusal(response)
-        try:
-            return shape.validate_json(response.content)
-        except ValidationError as error:
-            raise self._unexpected(f"HTTP {response.status_code}") from error
+    async def _body(self, response: httpx2.Response, most_bytes: int | None = None) -> bytes:
+        body = bytearray()
+        async for piece in response.aiter_bytes():
+            body += piece
+            if most_bytes is not None and len(body) > most_bytes:
+                raise self._unexpected(f"HTTP {response.status_code} and more than {most_bytes} bytes")
+        return bytes(body)
 
-    def _refusal(self, response: httpx2.Response) -> CcxError:
+    async def _lines(self, response: httpx2.Response) -> AsyncGenerator[bytes]:
+        """The lines of a stream. Only a line feed ends one: text in it may have other characters that end lines."""
+        rest = bytearray()
+        pieces = response.aiter_bytes()
+        while (piece := await self._next(pieces)) is not None:
+            *lines, tail = piece.split(b"\n")
+            for line in lines:
+                yield bytes(rest) + line
+                rest.clear()
+            rest += tail
+            if len(rest) > LARGEST_LINE_BYTES:
+                raise self._unexpected("with a line without an end")
+
+    async def _next(self, pieces: AsyncIterator[bytes]) -> bytes | None:
+        """The next piece of a stream, None at its end. One that is silent for too long has lost its other side."""
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                return await anext(pieces, None)
+        except TimeoutError as error:
+            raise NodeUnreachable(f"{self._where} has told nothing for {SILENCE_SECONDS:g} s.") from error
+
+    def _read(self, response: httpx2.Response, body: bytes, shape: TypeAdapter[T]) -> T:
+        if not response.is_success:
+            raise self._refusal(response, body)
+        return self._shaped(shape, body, f"HTTP {response.status_code}")
+
+    def _refusal(self, response: httpx2.Response, body: bytes) -> CcxError:
         if not response.headers.get("content-type", "").startswith(type_of_problem):
             return self._unexpected(f"HTTP {response.status_code}")
         try:
-            return from_problem(Problem.model_validate_json(response.content))
+            return from_problem(Problem.model_validate_json(body))
         except ValidationError:
             return self._unexpected(f"HTTP {response.status_code}")
 
+    def _shaped(self, shape: TypeAdapter[T], body: bytes, what: str = "with something in a stream") -> T:
+        try:
+            return shape.validate_json(body)
+        except ValidationError as error:
+            raise self._unexpected(what) from error
+
     def _unexpected(self, what: str) -> UnexpectedAnswer:
         return UnexpectedAnswer(f"{self._where} answered {what}, but not as a ccx node does; {_REMEDY}.")
-
-
-async def _lines(response: httpx2.Response) -> AsyncGenerator[bytes]:
-    """The lines of a body. Only a line feed ends one: text in it may have other characters that end lines."""
-    rest = bytearray()
-    async for piece in response.aiter_bytes():
-        *lines, tail = piece.split(b"\n")
-        for line in lines:
-            yield bytes(rest) + line
-            rest.clear()
-        rest += tail
 
 
 def _end_of(submission: Submission) -> Done:
@@ -372,13 +395,3 @@ def _reason(error: httpx2.HTTPError) -> str:
             return f"no answer within {ANSWER_SECONDS:g} s"
         case _:
             return str(error).rstrip(".") or type(error).__name__
-
-
-def _keep_alive() -> list[tuple[int, int, int]]:
-    """Socket options that end a connection whose other side vanished: 30 s of silence, then three probes."""
-    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-    timing = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
-    # Not every system has these; where they are missing, its own timing applies.
-    return options + [
-        (socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in timing.items() if hasattr(socket, name)
-    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 
 from tests.cluster.hosts import Host, docker_host, saved_images
 from tests.node import NodeProcess
+
+ROOT = Path(__file__).parents[2]
+BUILD_SECONDS = 800
 
 
 class StartsSlaves(Protocol):
@@ -23,6 +27,23 @@ class StartsSlaves(Protocol):
 def image_files(images: None) -> Iterator[dict[str, Path]]:
     with saved_images(["c", "python"]) as files:
         yield files
+
+
+@pytest.fixture(scope="session")
+def node_file(images: None) -> Iterator[Path]:
+    """The image of a node as a file. Where nothing has changed this builds nothing."""
+    subprocess.run([ROOT / "scripts/build-node-image.sh"], check=True, timeout=BUILD_SECONDS)
+    with saved_images(["node"]) as files:
+        yield files["node"]
+
+
+@pytest.fixture(scope="session")
+def proxy_file(images: None) -> Iterator[Path]:
+    """The image of the proxy before a Docker socket, as a file."""
+    build = ["docker", "build", "--quiet", "--tag", "ccx-socket-proxy", "deploy/socket-proxy"]
+    subprocess.run(build, cwd=ROOT, check=True, timeout=BUILD_SECONDS)
+    with saved_images(["socket-proxy"]) as files:
+        yield files["socket-proxy"]
 
 
 @pytest.fixture(scope="session")

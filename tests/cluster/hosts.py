@@ -28,6 +28,7 @@ from tests.node import NodeProcess
 ENGINE_SECONDS = 60.0
 STOP_SECONDS = 20.0
 PORT = 8700
+SEEN_AT = "/mnt"  # every machine has this folder, and nothing of ccx is in it
 
 
 class Host:
@@ -42,6 +43,7 @@ class Host:
         self.gateway = f"10.213.{number}.1"  # this machine, as the host sees it
         self._near = f"ccx{folder.name[-8:]}a"
         self._far = f"ccx{folder.name[-8:]}b"
+        self.link_name = f"ccx{folder.name[-8:]}c"
         self._dockerd: subprocess.Popen[bytes] | None = None
 
     def inside(self, *command: str) -> list[str]:
@@ -64,6 +66,11 @@ class Host:
             subprocess.run(["ip", "link", "delete", self._near], check=False, capture_output=True)
             _run("ip", "netns", "delete", self.name)
 
+    def _alone(self) -> list[str]:
+        """What begins a command that has a machine's name of its own and finds the host's folder at `SEEN_AT`."""
+        begin = f'hostname "$0" && mount --bind "$1" {SEEN_AT} && shift && exec "$@"'
+        return ["unshare", "--mount", "--uts", "sh", "-c", begin, self.name, str(self.folder)]
+
     def cut(self) -> None:
         """Nothing gets through any more, and nobody is told."""
         _run("ip", "link", "set", self._near, "down")
@@ -78,6 +85,7 @@ class Host:
         with (self.folder / "log").open("ab") as log:
             self._dockerd = subprocess.Popen(
                 self.inside(
+                    *(self._alone() if self._has_networks else ()),
                     "dockerd",
                     f"--data-root={self.folder}/data",
                     f"--exec-root={self.folder}/exec",
@@ -197,6 +205,22 @@ def _free_number() -> int:
     taken = subprocess.run(["ip", "-o", "address"], check=True, capture_output=True, text=True).stdout
     free = [number for number in range(1, 255) if f"10.213.{number}." not in taken]
     return random.choice(free)  # somebody else may be choosing at the same time
+
+
+@contextmanager
+def linked(one: Host, other: Host) -> Iterator[tuple[str, str]]:
+    """A direct way between two hosts; the address of each on it."""
+    number = _free_number()
+    names, addresses = (one.link_name, other.link_name), (f"10.214.{number}.1", f"10.214.{number}.2")
+    ends = ["name", names[0], "netns", one.name, "type", "veth", "peer", "name", names[1], "netns", other.name]
+    _run("ip", "link", "add", *ends)
+    try:
+        for host, name, address in zip((one, other), names, addresses, strict=True):
+            _run(*host.inside("ip", "address", "add", f"{address}/30", "dev", name))
+            _run(*host.inside("ip", "link", "set", name, "up"))
+        yield addresses
+    finally:
+        subprocess.run(one.inside("ip", "link", "delete", names[0]), check=False, capture_output=True)
 
 
 @contextmanager

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
-from ccx.client import Client
+from ccx.errors import NodeUnreachable, UnexpectedAnswer
 from ccx.wire import Submission, SubmissionRequest, Verdict
 from tests.cluster.conftest import StartsSlaves
 from tests.cluster.hosts import Host
@@ -26,6 +28,10 @@ SUBMISSIONS = int(os.environ.get("CCX_CHAOS_SUBMISSIONS", "60"))
 EVERY_SECONDS = min(10.0, SECONDS / 4)
 OUT_OF_ORDER_SECONDS = 6.0
 AT_ONCE = 8
+LIMITS = {"cpu_seconds": 20, "wall_seconds": 30}  # however busy the machine is
+PAUSE_SECONDS = 0.1
+
+Trouble = Callable[[], Awaitable[None]]
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(int(SECONDS) * 4 + 240)]
 
@@ -67,20 +73,60 @@ class Slave:
         await asyncio.sleep(OUT_OF_ORDER_SECONDS)
         self.process.process.send_signal(signal.SIGCONT)
 
-    def troubles(self) -> list[Callable[[], Awaitable[None]]]:
-        return [self.killed, self.stopped, self.cut_off, self.hung]
+    async def left_without_engine(self) -> None:
+        await asyncio.to_thread(self.host.kill_engine)
+        await asyncio.sleep(OUT_OF_ORDER_SECONDS / 2)
+        await asyncio.to_thread(self.host.start_engine)
+        await self.stopped()  # the next of that name removes what this one could not
+
+    def troubles(self) -> list[Trouble]:
+        return [self.killed, self.stopped, self.cut_off, self.hung, self.left_without_engine]
 
 
-async def make_trouble(slaves: list[Slave]) -> None:
-    """Every now and then, to one slave after the other, each trouble in turn, as long as it is time."""
+@dataclass
+class Master:
+    """The node that users know. They ask again, with the key of what they asked for, when it dies."""
+
+    starts: Callable[[], NodeProcess]
+    process: NodeProcess
+
+    async def killed(self) -> None:
+        self.process.process.kill()
+        self.process.process.wait()
+        self.process = await asyncio.to_thread(self.starts)
+
+    async def submit(self, request: SubmissionRequest, key: str) -> Submission:
+        while True:
+            try:
+                async with self.process.client() as client:
+                    return await client.submit(request, key=key)
+            except (NodeUnreachable, UnexpectedAnswer):
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def all_ids(self) -> list[str]:
+        """What it has in its store."""
+        found: list[str] = []
+        cursor = None
+        async with self.process.client() as client:
+            while True:
+                page = await client.list(cursor=cursor)
+                found += [line.id for line in page.submissions]
+                if (cursor := page.next_cursor) is None:
+                    return found
+
+
+async def make_trouble(master: Master, slaves: list[Slave]) -> None:
+    """Every now and then, to one node after the other, each trouble in turn, as long as it is time. The worst come
+    first, so that the short form has them as well.
+    """
     begin = asyncio.get_running_loop().time()
     choices = random.Random(6)
-    troubles = [trouble for slave in slaves for trouble in slave.troubles()]
+    troubles = [trouble for slave in slaves for trouble in slave.troubles()] + [master.killed] * 2
     choices.shuffle(troubles)
-    number = 0
-    while asyncio.get_running_loop().time() - begin < SECONDS:
-        await asyncio.gather(troubles[number % len(troubles)](), asyncio.sleep(EVERY_SECONDS))
-        number += 1
+    for trouble in itertools.chain([slaves[1].left_without_engine, master.killed], itertools.cycle(troubles)):
+        if asyncio.get_running_loop().time() - begin > SECONDS:
+            return
+        await asyncio.gather(trouble(), asyncio.sleep(EVERY_SECONDS))
 
 
 async def test_chaos_loses_nothing_doubles_nothing_and_leaves_nothing(
@@ -96,32 +142,34 @@ async def test_chaos_loses_nothing_doubles_nothing_and_leaves_nothing(
         name = f"{suite}-{host.name}"
         slaves.append(Slave(host, name, starts_slaves, starts_slaves(host, "2", name=name)))
     urls = ",".join(slave.host.url for slave in slaves)
-    master = starts_nodes(max_tasks=1, languages="c,python", CCX_SLAVES=urls)
-    async with master.client() as client:
+    starts = partial(starts_nodes, f"{suite}-chaos", max_tasks=1, languages="c,python", CCX_SLAVES=urls)
+    master = Master(starts, starts())
+    async with master.process.client() as client:
         await until_it_knows(client, *(slave.process for slave in slaves))
-        trouble = asyncio.create_task(make_trouble(slaves))
-        results = await submit_all(client, SECONDS)
-        await trouble
+    trouble = asyncio.create_task(make_trouble(master, slaves))
+    results = await submit_all(master)
+    await trouble
     assert [result.cases[0].stdout for result in results] == [f"{number**2}\n" for number in range(SUBMISSIONS)]
     assert {result.verdict for result in results} == {Verdict.OK}
+    assert sorted(await master.all_ids()) == sorted({result.id for result in results})
     assert len({result.id for result in results}) == SUBMISSIONS
     assert len({result.node for result in results}) > 1
     for slave in slaves:
         await nothing_is_left(slave)
 
 
-async def submit_all(client: Client, seconds: float) -> list[Submission]:
-    """All submissions, spread over that time; the results in order."""
+async def submit_all(master: Master) -> list[Submission]:
+    """All submissions, spread over the time there is; the results in order."""
     at_once = asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int, request: SubmissionRequest) -> Submission:
-        await asyncio.sleep(seconds * number / SUBMISSIONS)
+        await asyncio.sleep(SECONDS * number / SUBMISSIONS)
         async with at_once, asyncio.timeout(DEADLINE_SECONDS * 2):
-            return await client.submit(request)
+            return await master.submit(request, key=f"chaos-{number}")
 
     languages = list(PROGRAMS)
     requests = [
-        submission(language, PROGRAMS[language].format(number=number))
+        submission(language, PROGRAMS[language].format(number=number), limits=LIMITS)
         for number in range(SUBMISSIONS)
         for language in [languages[number % len(languages)]]
     ]

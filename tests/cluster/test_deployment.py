@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,69 +18,112 @@ from ccx.client import Client
 from ccx.errors import NodeUnreachable
 from ccx.wire import NodeHealth, Verdict
 from tests.cluster.hosts import Host, docker_host, saved_images
+from tests.cluster.proxy_requests import ASKING, requests
 from tests.cluster.test_overflow import run
 from tests.node import ccx_command, ccx_environment, eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
-BUILD_SECONDS = 800
 COMMAND_SECONDS = 120
-SERVICES = ("master", "slave-c", "slave-python")  # Java's is like them, and its image takes long to load
-
-
-@pytest.fixture(scope="session")
-def node_image(images: None) -> None:
-    """The image of a node. Where nothing has changed this builds nothing."""
-    subprocess.run([ROOT / "scripts/build-node-image.sh"], check=True, timeout=BUILD_SECONDS)
+PLAIN = ("compose.yaml",)
+PROXIED = ("compose.yaml", "compose.proxy.yaml")
+LANGUAGES = ("c", "java", "python")
+HELLO = {
+    "c": '#include <stdio.h>\nint main(void) { puts("hello"); }\n',
+    "java": 'void main() { IO.println("hello"); }\n',
+    "python": "print('hello')\n",
+}
+LIMITS = {"wall_seconds": 30}  # however busy the machine is
 
 
 @pytest.fixture(scope="module")
-def compose_host(node_image: None) -> Iterator[Host]:
-    with saved_images(["node", "c", "python"]) as files, docker_host(files.values(), has_networks=True) as host:
-        yield host
+def compose_host(node_file: Path, proxy_file: Path, image_files: dict[str, Path]) -> Iterator[Host]:
+    with saved_images(["java"]) as java:
+        files = [node_file, proxy_file, *image_files.values(), *java.values()]
+        with docker_host(files, has_networks=True) as host:
+            yield host
 
 
-def environment(host: Host) -> dict[str, str]:
-    socket = host.engine.removeprefix("unix://")
-    group = str(os.stat(socket).st_gid)  # noqa: PTH116
-    mine = {"CCX_DOCKER_SOCKET": socket, "CCX_DOCKER_GROUP": group, "CCX_PUBLISH": "8700", "DOCKER_HOST": host.engine}
-    return ccx_environment(**mine)
+@dataclass(frozen=True)
+class Compose:
+    """What these files describe, on that host."""
+
+    host: Host
+    files: tuple[str, ...]
+
+    def __call__(self, *arguments: str, stdin: str = "") -> str:
+        named = [word for file in self.files for word in ("--file", file)]
+        done = subprocess.run(
+            ["docker-compose", "--project-name", "ccx", *named, *arguments],
+            cwd=ROOT,
+            env=self.environment(),
+            check=False,
+            capture_output=True,
+            text=True,
+            input=stdin,
+            timeout=COMMAND_SECONDS,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def environment(self) -> dict[str, str]:
+        socket = self.host.engine.removeprefix("unix://")
+        return ccx_environment(
+            CCX_DOCKER_SOCKET=socket,
+            CCX_DOCKER_GROUP=str(Path(socket).stat().st_gid),
+            CCX_PUBLISH="8700",
+            DOCKER_HOST=self.host.engine,
+        )
+
+    @contextmanager
+    def up(self) -> Iterator[None]:
+        try:
+            self("up", "--detach", "--no-build")
+            yield
+        except BaseException:
+            sys.stderr.write(self("logs", "--no-color"))  # pytest shows it with the test that fails
+            raise
+        finally:
+            self("down", "--timeout", "30", "--volumes")
+
+    def containers(self) -> dict[str, dict[str, Any]]:
+        """What the engine tells of each service's container."""
+        ids = self("ps", "--quiet").split()
+        told = subprocess.run(
+            ["docker", "inspect", *ids],
+            check=True,
+            capture_output=True,
+            env=self.environment(),
+            timeout=COMMAND_SECONDS,
+        ).stdout
+        return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in json.loads(told)}
 
 
-def compose(host: Host, *arguments: str) -> str:
-    command = ["docker-compose", "--project-name", "ccx", *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment(host), check=False, capture_output=True, text=True, timeout=COMMAND_SECONDS
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+async def until_all_have_joined(client: Client) -> None:
+    async def have_joined() -> bool:
+        with suppress(NodeUnreachable):
+            return set(LANGUAGES) <= {language.name for language in await client.languages()}
+        return False
+
+    await eventually(have_joined, "the slaves have joined")
 
 
-@contextmanager
-def composed(host: Host) -> Iterator[None]:
-    try:
-        compose(host, "up", "--detach", *SERVICES)
-        yield
-    except BaseException:
-        sys.stderr.write(compose(host, "logs", "--no-color"))  # pytest shows it with the test that fails
-        raise
-    finally:
-        compose(host, "down", "--timeout", "30", "--volumes")
+async def run_some(host: Host) -> None:
+    """Programs of all languages, each on its own slave."""
+    async with Client(host.url) as client:
+        await until_all_have_joined(client)
+        ran = await asyncio.gather(*(run(client, name, HELLO[name], limits=LIMITS) for name in LANGUAGES * 2))
+        nodes = await client.nodes()
+    assert {(one.verdict, one.cases[0].stdout) for one in ran} == {(Verdict.OK, "hello\n")}
+    assert {(one.language, one.node) for one in ran} == {(name, f"compose-{name}") for name in LANGUAGES}
+    assert {node.health for node in nodes} == {NodeHealth.OK}
 
 
 async def test_compose_brings_up_a_master_and_selective_slaves(compose_host: Host) -> None:
-    with composed(compose_host):
-        async with Client(compose_host.url) as client:
-
-            async def are_up() -> bool:
-                with suppress(NodeUnreachable):
-                    return {"c", "python"} <= {language.name for language in await client.languages()}
-                return False
-
-            await eventually(are_up, "the slaves have joined")
-            ran = await asyncio.gather(*(run(client, language) for language in ["c", "python"] * 3))
-            nodes = await client.nodes()
+    compose = Compose(compose_host, PLAIN)
+    with compose.up():
+        await run_some(compose_host)
         by_file = await asyncio.to_thread(
             subprocess.run,
             ccx_command("run", ROOT / "examples/hello.c", "--server", compose_host.url, "--quiet"),
@@ -88,30 +132,44 @@ async def test_compose_brings_up_a_master_and_selective_slaves(compose_host: Hos
             env=ccx_environment(),
             timeout=COMMAND_SECONDS,
         )
-        _assert_is_confined(compose_host)
-    assert {(one.verdict, one.language, one.node) for one in ran} == {
-        (Verdict.OK, "c", "compose-c"),
-        (Verdict.OK, "python", "compose-python"),
-    }
-    assert {node.health for node in nodes} == {NodeHealth.OK}
+        found = compose.containers()
     assert b"ello" in by_file.stdout
+    assert {name: has_socket(one) for name, one in found.items()} == {
+        "master": False,
+        **{f"slave-{name}": True for name in LANGUAGES},
+    }
+    assert_are_confined(found)
 
 
-def _assert_is_confined(host: Host) -> None:
-    """No node is privileged, has a capability or can write to its own files; the master has no Docker socket."""
-    ids = compose(host, "ps", "--quiet").split()
-    found = json.loads(
-        subprocess.run(
-            ["docker", "inspect", *ids], check=True, capture_output=True, env=environment(host), timeout=COMMAND_SECONDS
-        ).stdout
-    )
-    assert len(found) == len(SERVICES)
-    for container in found:
+async def test_behind_a_proxy_the_slaves_have_no_socket_and_a_node_gets_what_it_needs(compose_host: Host) -> None:
+    compose = Compose(compose_host, PROXIED)
+    with compose.up():
+        await run_some(compose_host)
+        found = compose.containers()
+        refused = await asyncio.to_thread(ask_proxy, compose, found)
+    assert {name for name, one in found.items() if has_socket(one)} == {"socket"}
+    assert_are_confined(found)
+    assert refused == dict.fromkeys(refused, 403) | {"an image": 200, "a sandbox": 201, "its end": 204}
+
+
+def ask_proxy(compose: Compose, containers: dict[str, dict[str, Any]]) -> dict[str, int]:
+    """The status of each answer, by what was asked for from within a slave."""
+    asked = json.dumps(requests(containers["master"]["Id"]))
+    statuses: dict[str, int] = json.loads(compose("exec", "-T", "slave-c", "python3", "-c", ASKING, stdin=asked))
+    return statuses
+
+
+def has_socket(container: dict[str, Any]) -> bool:
+    return any("docker.sock:" in bind and "/dev/null" not in bind for bind in container["HostConfig"]["Binds"] or ())
+
+
+def assert_are_confined(containers: dict[str, dict[str, Any]]) -> None:
+    """None is privileged, has a capability, the root user, or can write to its own files."""
+    for container in containers.values():
         settings = container["HostConfig"]
         assert not settings["Privileged"]
         assert settings["CapDrop"] == ["ALL"]
         assert settings["ReadonlyRootfs"]
         assert settings["Memory"] > 0
         assert settings["NetworkMode"] != "host"
-        has_socket = any("docker.sock" in bind for bind in settings["Binds"] or ())
-        assert has_socket == ("master" not in container["Name"])
+        assert container["Config"]["User"].startswith(("10000:", "10001:"))

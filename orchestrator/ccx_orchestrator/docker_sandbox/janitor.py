@@ -54,7 +54,10 @@ class Janitor:
         processes = {labels.get(PROCESS_LABEL, "") for _, _, labels in found}
         dead = await asyncio.to_thread(lambda: {process for process in processes if not is_alive(process)})
         stray = [
-            container for container, name, labels in found if self._is_stray(name, labels.get(PROCESS_LABEL, ""), dead)
+            # By its name: a proxy before the engine lets those of ccx through.
+            name or container
+            for container, name, labels in found
+            if self._is_stray(name, labels.get(PROCESS_LABEL, ""), dead)
         ]
         for container in stray:
             await self._engine.remove(container)

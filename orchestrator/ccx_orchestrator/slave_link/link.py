@@ -24,10 +24,11 @@ from ccx.interactive import Session
 from ccx.messages import Terminal
 from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, Lease, NodeInfo, NodeReport, SubmissionRequest, Usage, Verdict
 from ccx_orchestrator.domain.controls import InputEnded, Signalled, Typed, WindowSize
-from ccx_orchestrator.domain.events import ArtifactSent, Event, Finished, Output, Started, StepJudged
+from ccx_orchestrator.domain.events import Event, Finished, Started
 from ccx_orchestrator.domain.plan import Plan
 from ccx_orchestrator.domain.wire_events import from_wire
 from ccx_orchestrator.ports import Controls, Emit, LanguageLacking, NodeFull, NodeLost
+from ccx_orchestrator.slave_link.sense import Sense
 
 # Beyond what the steps of a submission may take by their limits: containers, a busy host, a slow way.
 GRACE_SECONDS = 60.0
@@ -38,6 +39,7 @@ SIGNALS: dict[Signals, Literal["INT", "TERM", "KILL"]] = {
     Signals.SIGTERM: "TERM",
     Signals.SIGKILL: "KILL",
 }
+FIRST_SECONDS = 20.0  # for the first word of a submission that was sent
 LEFTOVER_SECONDS = 0.5  # for the end of a stream, after its last event
 # A node that gives a submission up says so with one of these; from here it looks like a node that was lost.
 GIVEN_UP = {Verdict.CANCELLED, Verdict.INTERNAL_ERROR}
@@ -151,33 +153,28 @@ async def _do(controls: Controls, session: Session) -> None:
 
 async def _follow(stream: AsyncIterator[wire.Event], plan: Plan, emit: Emit) -> None:
     """Tell what the other node tells. Raises NodeLost."""
-    has_started = False
-    async for told in stream:
-        if isinstance(told, wire.Queued):
-            continue
-        event = _sensible(from_wire(told), plan, has_started=has_started)
-        has_started = has_started or isinstance(event, Started)
-        await emit(event)
-        if isinstance(event, Finished):
-            await _read_out(stream)
-            return
+    sense = Sense(plan)
+    told = await _first(stream)
+    while told is not None:
+        if not isinstance(told, wire.Queued):
+            if isinstance(told, wire.Done) and told.verdict in GIVEN_UP:
+                raise NodeLost(f"it gave up: {told.message}")
+            event = sense.check(from_wire(told))
+            await emit(event)
+            if isinstance(event, Finished):
+                await _read_out(stream)
+                return
+        told = await anext(stream, None)
     raise NodeLost("it stopped telling before the end")
 
 
-def _sensible(event: object, plan: Plan, *, has_started: bool) -> Event:
-    """The event, if it can be one of this plan's. Raises NodeLost."""
-    match event:
-        case Started() if not has_started:
-            return event
-        case Finished(verdict, message):
-            if verdict in GIVEN_UP or not has_started:
-                raise NodeLost(f"it gave up: {message}")
-            return event
-        case ArtifactSent() if has_started:
-            return event
-        case Output(case) | StepJudged(case) if has_started and (case is None or 0 <= case < len(plan.cases)):
-            return event
-    raise NodeLost(f"it told something that cannot be: {type(event).__name__}")
+async def _first(stream: AsyncIterator[wire.Event]) -> wire.Event | None:
+    """What is told first: that it was taken, which needs no sandbox and no waiting. Raises NodeLost."""
+    try:
+        async with asyncio.timeout(FIRST_SECONDS):
+            return await anext(stream, None)
+    except TimeoutError as error:
+        raise NodeLost(f"it said nothing for {FIRST_SECONDS:g} s") from error
 
 
 async def _read_out(stream: AsyncIterator[wire.Event]) -> None:
