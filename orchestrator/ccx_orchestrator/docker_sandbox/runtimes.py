@@ -51,9 +51,14 @@ async def choose_runtimes(
         named |= dict.fromkeys(unasked, default)
     runtimes = {name: await examination.examine(name, runtime) for name, runtime in named.items()}
     in_use = {default, *named.values()}
-    if advice := hint(in_use, known, is_installed=await asyncio.to_thread(shutil.which, FASTER) is not None):
+    if advice := hint(in_use, known, is_installed=await asyncio.to_thread(_could_be_used)):
         log.info(advice)
     return runtimes
+
+
+def _could_be_used() -> bool:
+    """Whether the faster one is installed on a host it does not refuse."""
+    return shutil.which(FASTER) is not None and not HYBRID.exists()
 
 
 def hint(in_use: set[str], known: frozenset[str], *, is_installed: bool) -> str | None:
