@@ -62,14 +62,21 @@ static bool copy_bytes(int to, int from, uint64_t size) {
     return true;
 }
 
+static bool append_extent(int file, off_t from, off_t to) {
+    struct extent extent = {from, to - from};
+    return to >= from && write_all(&extent, sizeof extent) && lseek(file, from, SEEK_SET) >= 0 && copy_bytes(archive, file, extent.bytes);
+}
+
+/* A kernel that knows nothing of holes (gVisor's) says EINVAL: then all of the file is data. */
 static bool append_extents(int file) {
     for (off_t hole = 0;;) {
         off_t data = lseek(file, hole, SEEK_DATA);
+        if (data < 0 && errno == EINVAL)
+            return append_extent(file, 0, lseek(file, 0, SEEK_END));
         if (data < 0)
             return errno == ENXIO;
         hole = lseek(file, data, SEEK_HOLE);
-        struct extent extent = {data, hole - data};
-        if (hole < 0 || !write_all(&extent, sizeof extent) || lseek(file, data, SEEK_SET) < 0 || !copy_bytes(archive, file, extent.bytes))
+        if (!append_extent(file, data, hole))
             return false;
     }
 }

@@ -47,6 +47,7 @@ async def _serve(settings: Settings) -> int:
     listening = listen(settings.host, settings.port)
     with listening:
         async with open_node(settings) as node, serving(node.app, listening):
+            stopped = stop_signal()  # before anybody is told that there is something to stop
             host, port = listening.getsockname()[:2]
             served = ", ".join(language.name for language in node.languages.all()) or "no language"
             sys.stderr.write(
@@ -54,7 +55,7 @@ async def _serve(settings: Settings) -> int:
                 " (Ctrl-C stops it)\n"
             )
             async with node.joined(port):
-                stopped_by = await stop_signal()
+                stopped_by = await stopped
             log.info("stopping", signal=stopped_by.name, seconds=settings.shutdown_seconds)
             ended_clean = await node.drain()
     return 0 if ended_clean else EXIT_CUT_SHORT

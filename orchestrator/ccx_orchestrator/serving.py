@@ -74,8 +74,8 @@ async def serving(app: FastAPI, listening: socket.socket) -> AsyncIterator[None]
         listening.close()
 
 
-async def stop_signal() -> signal.Signals:
-    """Wait for Ctrl-C or SIGTERM."""
+def stop_signal() -> asyncio.Future[signal.Signals]:
+    """From now on, Ctrl-C or SIGTERM is what this comes to, and ends nothing by itself."""
     loop = asyncio.get_running_loop()
     arrived: asyncio.Future[signal.Signals] = loop.create_future()
 
@@ -85,4 +85,4 @@ async def stop_signal() -> signal.Signals:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, arrive, number)
-    return await arrived
+    return arrived

@@ -131,6 +131,12 @@ async def test_a_program_reads_and_writes_with_usual_limits_or_not(limits: dict[
     assert told == {(Verdict.OK, "5\n")}, results
 
 
+async def test_every_case_finds_the_files_as_they_were(gvisor: Gvisor) -> None:
+    results = await gvisor.in_every_language(SUM, cases=[{"stdin": "2 3\n"}, {"stdin": "4 5\n"}])
+    told = {(result.verdict, *(case.stdout for case in result.cases)) for result in results.values()}
+    assert told == {(Verdict.OK, "5\n", "9\n")}, results
+
+
 async def test_memory_is_limited_and_named(gvisor: Gvisor) -> None:
     cases = await gvisor.probe("allocate", file_bytes=8 * MIB)
     assert named(cases) == {(Verdict.MEMORY_LIMIT, "memory_bytes")}, cases

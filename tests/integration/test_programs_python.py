@@ -159,6 +159,22 @@ async def test_the_standard_library_is_there(run: Runs) -> None:
     assert (result.verdict, result.cases[0].stdout) == (Verdict.OK, "all\n"), result.cases[0].stderr
 
 
+async def test_the_sandbox_and_its_loopback_have_names_and_nothing_else_has(run: Runs) -> None:
+    program = """
+import socket
+print(socket.gethostbyname("localhost"), socket.gethostbyname(socket.gethostname()).split(".")[0])
+with socket.create_server(("localhost", 0)) as server:
+    socket.create_connection(("localhost", server.getsockname()[1])).close()
+try:
+    socket.gethostbyname("example.org")
+except OSError:
+    print("unknown")
+"""
+    result = await run("python", program)
+
+    assert (result.verdict, result.cases[0].stdout) == (Verdict.OK, "127.0.0.1 127\nunknown\n")
+
+
 async def test_temporary_files_can_be_made(run: Runs) -> None:
     result = await run("python", "import tempfile\nwith tempfile.TemporaryFile() as file: print(file.write(b'abc'))\n")
 

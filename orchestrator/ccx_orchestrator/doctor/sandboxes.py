@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -23,12 +23,13 @@ Run = Callable[[SubmissionRequest], Awaitable[Submission]]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A limit, what the probe does to pass it, and how that must end."""
+    """A limit, what the probe does to pass it, and how that must end. `changes`: of the limits it is tried with."""
 
     name: str
     probe: str
     verdict: Verdict
     limit: str
+    changes: Mapping[str, float] = field(default_factory=dict)
 
 
 # Low, for it to be quick: a language may want more.
@@ -37,11 +38,11 @@ LIMITS = LimitOverrides(
 )
 TRIALS = (
     Trial("memory limit", "allocate", Verdict.MEMORY_LIMIT, "memory_bytes"),
-    Trial("process limit", "fork", Verdict.PROCESS_LIMIT, "processes"),
+    Trial("process limit", "fork", Verdict.PROCESS_LIMIT, "processes", {"memory_bytes": 256 * MIB}),
     Trial("file size limit", "write", Verdict.OUTPUT_LIMIT, "file_bytes"),
     Trial("output limit", "flood", Verdict.OUTPUT_LIMIT, "output_bytes"),
     Trial("CPU time limit", "burn", Verdict.CPU_TIME_LIMIT, "cpu_seconds"),
-    Trial("wall time limit", "sleep", Verdict.WALL_TIME_LIMIT, "wall_seconds"),
+    Trial("wall time limit", "sleep", Verdict.WALL_TIME_LIMIT, "wall_seconds", {"wall_seconds": 2.0}),
 )
 NOT_ENFORCED = (
     "Do not run strangers' programs here. See that the engine's cgroups work (`docker info` warns of what does not), "
@@ -74,8 +75,7 @@ async def look(run: Run, language: Language, probe: Path) -> AsyncIterator[Findi
         return SubmissionRequest(language=language.name, files=(file,), limits=limits, cases=cases)
 
     for trial in TRIALS:
-        limits = usual.model_copy(update={"wall_seconds": 2.0}) if trial.probe == "sleep" else usual
-        yield _judge_trial(trial, await run(request(limits, trial.probe)))
+        yield _judge_trial(trial, await run(request(usual.model_copy(update=trial.changes), trial.probe)))
     yield _judge_network(await run(request(usual, "network")))
     yield _judge_confinement(await run(request(usual, "confinement")))
     yield _judge_noise(await run(request(usual, *["work"] * EQUAL_RUNS)))
