@@ -210,8 +210,7 @@ def _free_number() -> int:
 @contextmanager
 def linked(one: Host, other: Host) -> Iterator[tuple[str, str]]:
     """A direct way between two hosts; the address of each on it."""
-    number = _free_number()
-    names, addresses = (one.link_name, other.link_name), (f"10.214.{number}.1", f"10.214.{number}.2")
+    names, addresses = (one.link_name, other.link_name), ("10.214.0.1", "10.214.0.2")  # seen by these two alone
     ends = ["name", names[0], "netns", one.name, "type", "veth", "peer", "name", names[1], "netns", other.name]
     _run("ip", "link", "add", *ends)
     try:
@@ -242,7 +241,9 @@ def saved_images(names: Iterable[str]) -> Iterator[dict[str, Path]]:
 
 @contextmanager
 def docker_host(images: Iterable[Path], *, has_networks: bool = False) -> Iterator[Host]:
-    """A host with these images and no others. Sandboxes need no networks of the engine; what else runs there may."""
+    """A host with these images and no others. Sandboxes need no networks of the engine; what else runs there may. A
+    host with networks has a machine's name as well, its own, and its folder at `SEEN_AT`.
+    """
     folder = Path(tempfile.mkdtemp(prefix="ccxh", dir="/tmp"))
     name = f"ccx-{uuid4().hex[:8]}"
     with ExitStack() as undo:

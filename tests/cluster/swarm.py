@@ -54,6 +54,11 @@ def label(manager: Host, host: Host, name: str) -> None:
     docker(manager, "node", "update", "--label-add", f"{name}=true", host.name)
 
 
+def take_label(manager: Host, host: Host, name: str) -> None:
+    """The other way round."""
+    docker(manager, "node", "update", "--label-rm", name, host.name)
+
+
 @contextmanager
 def deployed(manager: Host, token: str) -> Iterator[None]:
     """`swarm.yaml`, deployed on that Swarm; gone at the end."""

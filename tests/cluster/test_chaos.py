@@ -28,6 +28,7 @@ SUBMISSIONS = int(os.environ.get("CCX_CHAOS_SUBMISSIONS", "60"))
 EVERY_SECONDS = min(10.0, SECONDS / 4)
 OUT_OF_ORDER_SECONDS = 6.0
 AT_ONCE = 8
+SEED = int(os.environ.get("CCX_CHAOS_SEED", "6"))
 LIMITS = {"cpu_seconds": 20, "wall_seconds": 30}  # however busy the machine is
 PAUSE_SECONDS = 0.1
 
@@ -120,7 +121,7 @@ async def make_trouble(master: Master, slaves: list[Slave]) -> None:
     first, so that the short form has them as well.
     """
     begin = asyncio.get_running_loop().time()
-    choices = random.Random(6)
+    choices = random.Random(SEED)
     troubles = [trouble for slave in slaves for trouble in slave.troubles()] + [master.killed] * 2
     choices.shuffle(troubles)
     for trouble in itertools.chain([slaves[1].left_without_engine, master.killed], itertools.cycle(troubles)):

@@ -15,7 +15,7 @@ from ccx.client import Client
 from ccx.errors import NodeUnreachable
 from ccx.wire import NodeHealth, Submission, Verdict
 from tests.cluster.hosts import Host, docker_host
-from tests.cluster.swarm import STACK, deployed, docker, label, swarm_of
+from tests.cluster.swarm import STACK, deployed, docker, label, swarm_of, take_label
 from tests.cluster.test_overflow import run
 from tests.node import DEADLINE_SECONDS, eventually, submission
 
@@ -34,7 +34,6 @@ def swarm(node_file: Path, image_files: dict[str, Path]) -> Iterator[tuple[Host,
         worker = stack.enter_context(docker_host([node_file, image_files["c"]], has_networks=True))
         stack.enter_context(swarm_of(manager, worker))
         label(manager, manager, "ccx.lang.python")
-        label(manager, worker, "ccx.lang.c")
         yield manager, worker
 
 
@@ -42,7 +41,9 @@ async def test_a_stack_places_slaves_by_label_and_is_updated_without_a_loss(swar
     manager, worker = swarm
     with deployed(manager, "a secret of the cluster"):
         async with Client(manager.url) as client:
-            await eventually(lambda: serves(client, {"c", "python"}), "the slaves were found")
+            await eventually(lambda: serves(client, {"python"}), "a machine that was labelled before has a slave")
+            await asyncio.to_thread(label, manager, worker, "ccx.lang.c")
+            await eventually(lambda: serves(client, {"c", "python"}), "one that is labelled later gets one")
             ran = await asyncio.gather(*(run(client, language, limits=LIMITS) for language in ["c", "python"] * 3))
             assert {(one.verdict, one.language, one.node) for one in ran} == {
                 (Verdict.OK, "c", f"c-{worker.name}"),
@@ -53,6 +54,8 @@ async def test_a_stack_places_slaves_by_label_and_is_updated_without_a_loss(swar
             for host in swarm:
                 assert_is_confined(host)
             await update_under_load(client, manager)
+            await asyncio.to_thread(take_label, manager, worker, "ccx.lang.c")
+            await eventually(partial(is_idle, worker), "a machine without a label has no slave")
     for host in swarm:
         await eventually(partial(is_empty, host), f"nothing is left on {host.name}")
 
@@ -104,6 +107,10 @@ def assert_is_confined(host: Host) -> None:
         sockets = [mount for mount in container["Mounts"] if mount["Destination"] == "/var/run/docker.sock"]
         assert len(sockets) == ("master" not in container["Name"])
         assert "a secret of the cluster" not in json.dumps(container)
+
+
+async def is_idle(host: Host) -> bool:
+    return not await asyncio.to_thread(docker, host, "ps", "--quiet")
 
 
 async def is_empty(host: Host) -> bool:

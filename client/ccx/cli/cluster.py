@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import TypeAdapter
 
+from ccx.cli.node_table import nodes_table, submissions_table, summary
 from ccx.cli.server import ServerOption
 from ccx.cli.standard_streams import write
 from ccx.client import DEFAULT_SERVER, Client
@@ -23,10 +24,6 @@ REFRESH_SECONDS = 1.0
 POLL_SECONDS = 0.5
 
 _WIDTH_WITHOUT_TERMINAL = 160
-_GIB = 2**30
-_SHOWN_IDS = 4
-_SHOWN_ID_LETTERS = 8
-_COLORS = {NodeHealth.OK: "green", NodeHealth.DRAINING: "yellow", NodeHealth.DEGRADED: "red", NodeHealth.SILENT: "red"}
 
 TokenOption = Annotated[
     str | None,
@@ -49,7 +46,7 @@ def list_nodes(
     if json:
         write(sys.stdout, TypeAdapter(tuple[NodeInfo, ...]).dump_json(answer, indent=2) + b"\n")
     else:
-        write(sys.stdout, _printed(_table(answer)).encode())
+        write(sys.stdout, _printed(nodes_table(answer)).encode())
 
 
 @nodes.command("drain")
@@ -94,52 +91,32 @@ def _is_idle(nodes: tuple[NodeInfo, ...], name: str) -> bool:
 
 
 async def _watch(server: str | None) -> None:
+    from rich.console import Console
     from rich.live import Live
+    from rich.text import Text
 
+    console = Console()
     async with Client(server or DEFAULT_SERVER) as client:
-        with Live(_table(await client.nodes()), auto_refresh=False, screen=sys.stdout.isatty()) as live:
+        now = _view(server, await client.nodes(), console.height)
+        with Live(now, console=console, auto_refresh=False, screen=sys.stdout.isatty()) as live:
             while True:
                 await asyncio.sleep(REFRESH_SECONDS)
                 try:
-                    live.update(_table(await client.nodes()), refresh=True)
+                    live.update(_view(server, await client.nodes(), console.height), refresh=True)
                 except CcxError as error:
-                    live.update(str(error), refresh=True)
+                    live.update(Text(str(error)), refresh=True)
 
 
-def _table(nodes: tuple[NodeInfo, ...]) -> RenderableType:
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    headers = ("NODE", "HEALTH", "LANGUAGES", "RUNNING", "QUEUED", "FORWARDED", "CPU", "MEMORY", "LOAD", "FROM HERE")
-    for header in headers:
-        table.add_column(header)
-    for node in nodes:
-        table.add_row(*_row(node))
-    return table
-
-
-def _row(node: NodeInfo) -> tuple[RenderableType, ...]:
+def _view(server: str | None, nodes: tuple[NodeInfo, ...], height: int) -> RenderableType:
+    """What fills a terminal of that height."""
+    from rich.console import Group
     from rich.text import Text
 
-    health = Text(node.health.value, style=_COLORS.get(node.health, "dim"))
-    ids = " ".join(submission[:_SHOWN_ID_LETTERS] for submission in node.submissions[:_SHOWN_IDS])
-    more = f" +{len(node.submissions) - _SHOWN_IDS}" if len(node.submissions) > _SHOWN_IDS else ""
-    report = node.report
-    if report is None:
-        return (Text(node.name), health, *("" for _ in range(7)), Text(ids + more))
-    usage = report.usage
-    return (
-        Text(node.name),
-        health,
-        " ".join(language.name for language in report.languages) or "none",
-        f"{report.running}/{report.slots}",
-        str(report.queued),
-        str(report.forwarded),
-        f"{usage.cpu_percent:.0f} %",
-        f"{usage.memory_bytes / _GIB:.1f}/{usage.memory_total_bytes / _GIB:.1f} GiB",
-        f"{usage.load:.2f}",
-        Text(ids + more),
-    )
+    headers_and_gaps = 6
+    most = max(1, height - headers_and_gaps - len(nodes))
+    head = Text(f"{server or DEFAULT_SERVER}: {summary(nodes)}")
+    below = ("", submissions_table(nodes, most)) if any(node.submissions for node in nodes) else ()
+    return Group(head, "", nodes_table(nodes), *below)
 
 
 def _printed(what: RenderableType) -> str:
@@ -148,4 +125,4 @@ def _printed(what: RenderableType) -> str:
     console = Console(width=None if sys.stdout and sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL, markup=False)
     with console.capture() as capture:
         console.print(what)
-    return capture.get()
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
