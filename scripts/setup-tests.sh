@@ -35,8 +35,11 @@ fi
 scripts/apt-install.sh $packages || true
 # shellcheck disable=SC2046
 scripts/apt-install.sh $(fuzzer) || true
-# Apart: not every version of Ubuntu has it.
+# Apart: not every version of Debian and Ubuntu has these, or has them apart.
 scripts/apt-install.sh runsc || true
+if ! command -v docker >/dev/null; then
+    scripts/apt-install.sh docker-cli || true
+fi
 if [ -n "$(missing)" ] || ! has_fuzzer; then
     echo "ccx: the tests want these tools, which are missing (or clang's libFuzzer): $(missing | xargs)" >&2
 fi

@@ -196,6 +196,14 @@ def test_artifacts_are_written_and_missing_ones_are_told(node: TinyNode, ccx: Ru
     assert node.sent_to(SUBMIT)[0].document()["artifacts"] == ["plot.png", "b"]
 
 
+def test_a_node_without_a_language_says_what_to_do(tiny_node: TinyNode, ccx: RunsCcx, tmp_path: Path) -> None:
+    tiny_node.says("GET /v1/languages", [])
+    (tmp_path / "a.c").write_text("")
+    done = ccx("run", "a.c", server=tiny_node.url)
+    assert done.stderr.startswith(b"ccx: The node serves no language: build the images")
+    assert done.returncode == 212
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
