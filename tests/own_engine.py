@@ -16,6 +16,7 @@ from typing import IO
 
 import psutil
 
+from tests.cgroups import containers_in, remove_cgroups
 from tests.node import DEADLINE_SECONDS, Told, engine_client
 
 START_SECONDS = 60.0
@@ -41,7 +42,9 @@ class OwnEngine:
     def __init__(self, folder: Path, *options: str, data: Path | None = None) -> None:
         self.folder = folder
         self.address = f"unix://{folder}/docker.sock"
-        self._options = [*options, f"--data-root={data or folder / 'data'}"]
+        self._data = data or folder / "data"
+        self._options = [*options, f"--data-root={self._data}"]
+        self._orphans: set[str] = set()
         self._processes: list[subprocess.Popen[str]] = []
         self._readers: list[Thread] = []
 
@@ -82,6 +85,7 @@ class OwnEngine:
 
     def kill(self) -> None:
         """As a crash: no goodbye to anybody."""
+        self._orphans |= containers_in(self._data)
         self._processes[-1].kill()
         self._processes[-1].wait()
 
@@ -97,6 +101,7 @@ class OwnEngine:
         for pid in self._descendants():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        remove_cgroups(self._orphans)
         for reader, process in zip(self._readers, self._processes, strict=True):
             reader.join(DEADLINE_SECONDS)
             assert process.stderr is not None

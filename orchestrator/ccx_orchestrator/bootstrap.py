@@ -128,7 +128,9 @@ async def _open_executor(settings: Settings) -> AsyncIterator[_Here]:
         return
     async with open_engine() as engine:
         languages = await Languages.find_images(engine, settings.images_dir, settings.languages)
-        runtimes = await choose_runtimes(engine, languages, settings.runtime, settings.runtimes, settings.images_dir)
+        runtimes = await choose_runtimes(
+            engine, languages, settings.runtime, settings.runtimes, settings.images_dir, settings.name
+        )
         async with (
             _open_sandboxes(engine, settings.name) as sandboxes,
             _open_pool(engine, sandboxes, languages, runtimes, settings) as pool,

@@ -23,6 +23,7 @@ from uuid import uuid4
 import docker
 from docker.errors import DockerException
 
+from tests.cgroups import containers_in, remove_cgroups
 from tests.node import NodeProcess
 
 ENGINE_SECONDS = 60.0
@@ -45,6 +46,7 @@ class Host:
         self._far = f"ccx{folder.name[-8:]}b"
         self.link_name = f"ccx{folder.name[-8:]}c"
         self._dockerd: subprocess.Popen[bytes] | None = None
+        self._orphans: set[str] = set()
 
     def inside(self, *command: str) -> list[str]:
         """That command in the host's network namespace; the rest of the machine is shared."""
@@ -119,6 +121,7 @@ class Host:
         """End the engine and all it looks after at once, as a power cut of the engine would."""
         if self._dockerd is None:
             return
+        self._orphans |= containers_in(self.folder / "data")
         for pid in self._engine_processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -142,6 +145,7 @@ class Host:
         for pid in self._engine_processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        remove_cgroups(self._orphans)
 
     def _engine_processes(self) -> list[int]:
         """The engine, its containerd and its shims: all have the host's folder in their command line."""

@@ -27,17 +27,19 @@ class NotProven(CcxError):
     """An image does not do what its language promises."""
 
 
-async def prove(language: Language, image: str, images: Path, runtime: Runtime = USUAL) -> None:
-    """Run the reference program of a language in an image, by that runtime of the engine's.
+async def prove(
+    language: Language, image: str, images: Path, runtime: Runtime = USUAL, node: str = OWNER
+) -> None:
+    """Run the reference program of a language in an image, by that runtime of the engine's, for that node.
 
     Raises NotProven, or EngineUnavailable.
     """
     async with open_engine() as engine:
-        sandboxes = Sandboxes(engine, Owner(OWNER, await asyncio.to_thread(this_process)))
+        sandboxes = Sandboxes(engine, Owner(node, await asyncio.to_thread(this_process)))
         try:
             for way in _ways(language, runtime):
                 languages = Languages({way.name: way}, {way.name: Image(image, "", "")})
-                executor = DockerExecutor(engine, sandboxes, languages, OWNER, {way.name: runtime})
+                executor = DockerExecutor(engine, sandboxes, languages, node, {way.name: runtime})
                 _check(await _events(executor, _reference_plan(way, images / way.name)), way)
         finally:
             await sandboxes.drain()

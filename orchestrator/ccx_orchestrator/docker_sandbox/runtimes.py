@@ -32,10 +32,10 @@ class BadRuntime(CcxError):
 
 
 async def choose_runtimes(
-    engine: Engine, languages: Languages, general: str | None, special: Mapping[str, str], images: Path
+    engine: Engine, languages: Languages, general: str | None, special: Mapping[str, str], images: Path, node: str
 ) -> dict[str, Runtime]:
     """The runtime of each language that has one by the settings, or whose limits cannot be changed while it runs; each
-    has run that language's reference program.
+    has run that language's reference program, in a sandbox of that node.
 
     Raises UnknownLanguage, ImageMissing, BadRuntime or EngineUnavailable.
     """
@@ -45,7 +45,7 @@ async def choose_runtimes(
     if unknown := sorted({runtime for runtime in chosen.values() if runtime} - known):
         raise BadRuntime(_unknown(unknown[0], known))
     named = {name: runtime for name, runtime in chosen.items() if runtime and runtime != default}
-    examination = _Examination(engine, languages, images)
+    examination = _Examination(engine, languages, images, node)
     unasked = [language.name for language in languages.all() if language.name not in named]
     if unasked and default != USUAL_NAME and await examination.is_fixed(unasked[0], default):
         named |= dict.fromkeys(unasked, default)
@@ -85,8 +85,9 @@ def _unknown(runtime: str, known: frozenset[str]) -> str:
 class _Examination:
     """What the runtimes can do, each found out once. Raises BadRuntime."""
 
-    def __init__(self, engine: Engine, languages: Languages, images: Path) -> None:
-        self._trial = Trial(engine)
+    def __init__(self, engine: Engine, languages: Languages, images: Path, node: str) -> None:
+        self._trial = Trial(engine, node)
+        self._node = node
         self._languages = languages
         self._images = images
         self._fixed: dict[str, bool] = {}
@@ -104,7 +105,7 @@ class _Examination:
             if language.prestart and not await self._trial.starts_ahead(language, image, runtime):
                 log.warning("nothing is started ahead: it does not come up", language=name, runtime=runtime_name)
                 runtime = replace(runtime, starts_ahead=False)
-            await prove(language, image, self._images, runtime)
+            await prove(language, image, self._images, runtime, self._node)
         return runtime
 
     def _image(self, name: str) -> tuple[Language, str]:

@@ -14,18 +14,19 @@ from ccx_orchestrator.docker_sandbox.sandbox import Sandboxes
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.ports import SandboxLost
 
-OWNER = "trial"
 LESS_BYTES = 1 << 20
 
 
 class Trial:
     """Tries runtimes with sandboxes in which nothing of anybody's runs; all are gone when a call returns.
 
-    Every method raises EngineUnavailable or SandboxLost where the runtime cannot start a sandbox at all.
+    They are the node's, whose successor removes what is left of them should it be killed meanwhile. Every method raises
+    EngineUnavailable or SandboxLost where the runtime cannot start a sandbox at all.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, node: str) -> None:
         self._engine = engine
+        self._node = node
 
     async def is_fixed(self, language: Language, image: str, name: str) -> bool:
         """Whether the limits of what runs cannot be changed."""
@@ -53,4 +54,4 @@ class Trial:
         return True
 
     async def _sandboxes(self) -> Sandboxes:
-        return Sandboxes(self._engine, Owner(OWNER, await asyncio.to_thread(this_process)))
+        return Sandboxes(self._engine, Owner(self._node, await asyncio.to_thread(this_process)))
