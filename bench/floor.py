@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
 import statistics
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import docker
 
 from ccx_orchestrator.docker_sandbox.hardening import Identity, Owner, SandboxSpec, container_config
 from ccx_orchestrator.docker_sandbox.transport import Transport
+from tests.own_engine import CRUN, IS_POSSIBLE, own_engine
 
 MIB = 1 << 20
 PARKED = "ccx-bench-parked"
@@ -53,24 +57,46 @@ def _runtime(name: str) -> Change:
     return change
 
 
-def variants(runtimes: set[str]) -> dict[str, Change]:
+@dataclass(frozen=True)
+class Variant:
+    """What is changed. `is_killed`: removed while it runs, instead of when it has ended by itself."""
+
+    change: Change = lambda _: None
+    is_killed: bool = False
+
+
+def variants() -> dict[str, Variant]:
     """What is compared. The second is what ccx does."""
-    found: dict[str, Change] = {
-        "`--network none`, as everybody does": _engines_network,
-        "**ccx**: a network namespace made by the runtime, not by the engine": lambda _: None,
-        "… joined to a parked container's namespace instead": _parked_network,
-        "… without the seccomp profile (not used: it gives up a wall)": _no_seccomp,
-        "… with one mount less (not used: /dev/shm would be without a limit of its own)": _fewer_mounts,
-        "… shims grouped by annotation (engine API 1.43 and later; ignored before)": _shared_shim,
+    return {
+        "`--network none`, and killed to be removed, as everybody does": Variant(_engines_network, is_killed=True),
+        "**ccx**: a network namespace made by the runtime, not by the engine; ends by itself": Variant(),
+        "… killed to be removed instead": Variant(is_killed=True),
+        "… joined to a parked container's namespace instead": Variant(_parked_network),
+        "… without the seccomp profile (not used: it gives up a wall)": Variant(_no_seccomp),
+        "… with one mount less (not used: /dev/shm would be without a limit of its own)": Variant(_fewer_mounts),
+        "… shims grouped by annotation (engine API 1.43 and later; ignored before)": Variant(_shared_shim),
     }
-    if "crun" in runtimes:
-        found['… with `runtime = "crun"`'] = _runtime("crun")
-    return found
 
 
 def measure(rounds: int) -> dict[str, dict[str, float]]:
     """Median milliseconds of each part, and of busy processor time in all, by variant; all in turn."""
     client = docker.from_env()
+    return _measure(rounds, client, variants())
+
+
+def measure_crun(rounds: int) -> dict[str, dict[str, float]]:
+    """The same for what ccx does with runc and with crun, on an engine that sees one version of cgroups: crun refuses a
+    host with both. Nothing where that cannot be had.
+    """
+    if not IS_POSSIBLE or shutil.which("crun") is None:
+        return {}
+    with own_engine(CRUN, images=("ccx-python",)) as engine:
+        return _measure(
+            rounds, docker.DockerClient(engine.address), {"runc": Variant(), "crun": Variant(_runtime("crun"))}
+        )
+
+
+def _measure(rounds: int, client: docker.DockerClient, compared: dict[str, Variant]) -> dict[str, dict[str, float]]:
     transport = Transport(client.api, 30)
     base = container_config(
         SandboxSpec("python", "ccx-python", 256 * MIB, 64, 128 * MIB), Identity(20_000, ""), Owner("bench", "bench")
@@ -80,9 +106,9 @@ def measure(rounds: int) -> dict[str, dict[str, float]]:
     samples: dict[str, dict[str, list[float]]] = {}
     try:
         for number in range(-1, rounds):
-            for name, change in variants(set(client.info()["Runtimes"])).items():
+            for name, variant in compared.items():
                 with suppress(docker.errors.DockerException):  # a variant that this engine cannot do has no row
-                    parts = _one(transport, _changed(base, change))
+                    parts = _one(transport, _changed(base, variant.change), is_killed=variant.is_killed)
                     for part, value in parts.items() if number >= 0 else ():
                         samples.setdefault(name, {}).setdefault(part, []).append(value)
     finally:
@@ -113,7 +139,7 @@ def _remove(transport: Transport, name: str) -> None:
         transport.call("DELETE", f"/containers/{name}", force=1, v=1)
 
 
-def _one(transport: Transport, config: Config) -> dict[str, float]:
+def _one(transport: Transport, config: Config, *, is_killed: bool) -> dict[str, float]:
     moments, busy = [time.perf_counter()], _busy_ms()
 
     def note() -> None:
@@ -128,6 +154,9 @@ def _one(transport: Transport, config: Config) -> dict[str, float]:
         note()
         attached.recv(8)
         note()
+        if not is_killed:
+            attached.shutdown(socket.SHUT_WR)
+            attached.recv(8)  # nothing: the end
         attached.close()
     finally:
         _remove(transport, NAME)

@@ -193,19 +193,31 @@ def _nodes(figures: dict[str, Any]) -> list[str]:
 def _floor(figures: dict[str, Any]) -> list[str]:
     if not (rows := figures.get("floor")):
         return []
-    names = (*PARTS, "busy CPU")
-    table = [f"| {name} | " + " | ".join(f"{one[part]:.1f}" for part in names) + " |" for name, one in rows.items()]
     return [
         "## What a container costs, by part",
         "",
         "Median ms of one sandbox at a time; of all this, nothing but the first program's own time is on a submission's "
         "way when the pool has one. The last column is the processor time of the whole machine.",
         "",
-        "| | " + " | ".join(names) + " |",
-        "|---" * (len(names) + 1) + "|",
-        *table,
-        "",
+        *_parts_table(rows),
+        *_with_crun(figures.get("floor_crun") or {}),
     ]
+
+
+def _with_crun(rows: dict[str, dict[str, float]]) -> list[str]:
+    if not rows:
+        return []
+    return [
+        'The same with `runtime = "crun"`, on an engine of its own that sees one version of cgroups, in turn with runc:',
+        "",
+        *_parts_table(rows),
+    ]
+
+
+def _parts_table(rows: dict[str, dict[str, float]]) -> list[str]:
+    names = (*PARTS, "busy CPU")
+    table = [f"| {name} | " + " | ".join(f"{one[part]:.1f}" for part in names) + " |" for name, one in rows.items()]
+    return ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|", *table, ""]
 
 
 def _method(figures: dict[str, Any]) -> list[str]:

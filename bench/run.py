@@ -84,6 +84,7 @@ async def main(effort: Effort) -> dict[str, Any]:
     figures["nodes"] = await cluster.by_nodes(effort.nodes_seconds)
     say("what a container costs")
     figures["floor"] = await asyncio.to_thread(floor.measure, effort.floor_rounds)
+    figures["floor_crun"] = await asyncio.to_thread(floor.measure_crun, effort.floor_rounds)
     return figures
 
 
