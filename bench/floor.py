@@ -156,13 +156,14 @@ def _one(transport: Transport, config: Config, *, is_killed: bool) -> dict[str, 
         note()
         if not is_killed:
             attached.shutdown(socket.SHUT_WR)
-            attached.recv(8)  # nothing: the end
+            while attached.recv(4096):
+                pass
         attached.close()
     finally:
         _remove(transport, NAME)
     note()
     parts = {part: (after - before) * 1e3 for part, before, after in zip(PARTS, moments, moments[1:], strict=False)}
-    time.sleep(0.05)  # what the engine does after its answer counts as well
+    time.sleep(0.25)  # what the engine does after its answer counts as well
     return parts | {"busy CPU": _busy_ms() - busy}
 
 
