@@ -46,7 +46,7 @@ async def latencies(sides: dict[str, Runs], pooled_url: str, programs: tuple[Pro
                 await pool_is_full(pooled_url)
                 try:
                     sample = await timed(run, program)
-                except (CannotRun, RuntimeError, OSError) as reason:
+                except CannotRun as reason:
                     found.left_out[side, program.language] = str(reason)
                     continue
                 if number >= 0:

@@ -54,6 +54,9 @@ class Node:
         self.url = ""
 
     async def __aenter__(self) -> Self:
+        # A store of its own, empty, on a real disk: where files of the system's temporary folder are may be memory.
+        self._state = tempfile.TemporaryDirectory(prefix=".bench-state-", dir=ROOT)
+        self._environment["CCX_STATE_DIR"] = self._state.name
         self._process = await asyncio.create_subprocess_exec(
             *self._command, env=self._environment, cwd=tempfile.gettempdir(), stderr=asyncio.subprocess.PIPE
         )
@@ -70,6 +73,7 @@ class Node:
         with suppress(ProcessLookupError):
             self._process.terminate()
         await self._process.wait()
+        self._state.cleanup()
 
     def cpu_seconds(self) -> float:
         """Processor time of the node so far."""
@@ -200,7 +204,10 @@ def peer(name: str) -> Open:
             if "error" in answer:
                 raise CannotRun(answer["error"])
             idle.append(worker)
-            check(program, answer["stdout"])
+            try:
+                check(program, answer["stdout"])
+            except RuntimeError as error:
+                raise CannotRun(str(error)) from error
 
         try:
             yield run

@@ -70,8 +70,8 @@ def request_of(program: Program, languages: Sequence[LanguageInfo]) -> Submissio
     """The submission. Raises BadInput."""
     if not languages:
         raise BadInput(
-            "The node serves no language: build the images on its host with `ccx images build`, or name another node with "
-            "--server."
+            "The node serves no language: build the images on its host with `ccx images build`, "
+            "or name another node with --server."
         )
     language, entrypoint = _language_and_entrypoint(program, languages)
     stdin, stdin_encoding = encode(program.stdin)

@@ -27,9 +27,7 @@ class NotProven(CcxError):
     """An image does not do what its language promises."""
 
 
-async def prove(
-    language: Language, image: str, images: Path, runtime: Runtime = USUAL, node: str = OWNER
-) -> None:
+async def prove(language: Language, image: str, images: Path, runtime: Runtime = USUAL, node: str = OWNER) -> None:
     """Run the reference program of a language in an image, by that runtime of the engine's, for that node.
 
     Raises NotProven, or EngineUnavailable.
