@@ -41,7 +41,7 @@ class Effort:
     nodes_seconds: float
 
 
-FULL = Effort("full", PROGRAMS, 40, 60, 40, (0.25, 0.5, 0.75, 0.9), 100, 3, 5000, 30, 30, 60, 20)
+FULL = Effort("full", PROGRAMS, 30, 60, 40, (0.25, 0.5, 0.75, 0.9), 100, 3, 5000, 30, 30, 60, 20)
 HELLOS = tuple(hello(language) for language in report.LANGUAGES)
 QUICK = Effort("quick: too few samples for more than an impression", HELLOS, 2, 2, 3, (0.5,), 10, 1, 40, 3, 3, 4, 3)
 
