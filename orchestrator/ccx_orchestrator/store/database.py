@@ -39,7 +39,7 @@ class AsyncDatabase:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.reader = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Transact]:
@@ -59,5 +59,5 @@ class AsyncDatabase:
 
     async def read(self, query: Select[Any]) -> list[Any]:
         """See `Database`."""
-        async with self._reader.connect() as connection:
+        async with self.reader.connect() as connection:
             return list((await connection.execute(query)).all())

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import BigInteger, Connection, cast, delete, extract, func, make_url, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from ccx.errors import StoreUnavailable
 from ccx.wire import State
@@ -19,7 +19,7 @@ from ccx_orchestrator.domain.ticket import Ticket
 from ccx_orchestrator.ports import News, NewsKind
 from ccx_orchestrator.store.database import AsyncDatabase
 from ccx_orchestrator.store.schema import BadDatabase, migrate
-from ccx_orchestrator.store.sql import SqlStore, tickets_of, unavailable
+from ccx_orchestrator.store.sql import SqlStore, tickets_of, unavailable, with_requests
 from ccx_orchestrator.store.tables import owners, submissions, unfinished
 
 log = structlog.get_logger(__name__)
@@ -40,9 +40,9 @@ class PostgresStore(SqlStore):
 
     is_shared = True
 
-    def __init__(self, engine: AsyncEngine, owner: str, name: str, lease_seconds: float) -> None:
-        super().__init__(AsyncDatabase(engine), owner)
-        self._engine = engine
+    def __init__(self, database: AsyncDatabase, owner: str, name: str, lease_seconds: float) -> None:
+        super().__init__(database, owner)
+        self._reader = database.reader
         self._name = name
         self._lease_milliseconds = int(lease_seconds * 1000)
 
@@ -89,7 +89,7 @@ class PostgresStore(SqlStore):
                 .values(owner=self._owner, state=State.RUNNING, attempt=columns.attempt + 1)
             )
             self._tell(connection, NewsKind.TAKEN, tuple(found))
-            return self._with_requests(connection, found)
+            return with_requests(connection, found)
 
         return await tickets_of(await self.transact(claim))
 
@@ -123,7 +123,7 @@ class PostgresStore(SqlStore):
                 hear(News(NewsKind(kind), tuple(names)))
 
         try:
-            async with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            async with self._reader.connect() as connection:
                 raw = await connection.get_raw_connection()
                 driver: Any = raw.driver_connection
                 await driver.add_listener(CHANNEL, on_notification)
@@ -164,7 +164,7 @@ async def open_postgres(url: str, owner: str, name: str, lease_seconds: float) -
             raise BadDatabase(
                 f"The database {where} cannot be used: {_reason(error)}. See CCX_DATABASE_URL."
             ) from error
-        store = PostgresStore(engine, owner, name, lease_seconds)
+        store = PostgresStore(AsyncDatabase(engine), owner, name, lease_seconds)
         try:
             yield store
         finally:

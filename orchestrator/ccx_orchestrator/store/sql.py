@@ -241,13 +241,7 @@ class SqlStore:
             .values(owner=self._owner, state=State.QUEUED)
             .returning(submissions.c.id)
         )
-        return self._with_requests(connection, [row.id for row in connection.execute(adopt)])
-
-    def _with_requests(self, connection: Connection, ids: list[str]) -> list[Any]:
-        if not ids:
-            return []
-        query = select(submissions, requests.c.body).join_from(submissions, requests, submissions.c.id == requests.c.id)
-        return list(connection.execute(query.where(submissions.c.id.in_(ids)).order_by(submissions.c.id)).all())
+        return with_requests(connection, [row.id for row in connection.execute(adopt)])
 
     # Access
 
@@ -269,6 +263,14 @@ class SqlStore:
 def _insert_unless_there(connection: Connection) -> Any:
     kind = postgresql if connection.dialect.name == "postgresql" else sqlite
     return kind.insert(idempotency_keys).on_conflict_do_nothing()
+
+
+def with_requests(connection: Connection, ids: list[str]) -> list[Any]:
+    """The rows of these submissions, with the bodies of their requests."""
+    if not ids:
+        return []
+    query = select(submissions, requests.c.body).join_from(submissions, requests, submissions.c.id == requests.c.id)
+    return list(connection.execute(query.where(submissions.c.id.in_(ids)).order_by(submissions.c.id)).all())
 
 
 async def tickets_of(found: list[Any]) -> tuple[Ticket, ...]:
