@@ -130,9 +130,11 @@ class Client:
                 async for event in events:
                     yield event
 
-    async def events(self, submission_id: str, last_event_id: str | None = None) -> AsyncGenerator[Event]:
+    async def events(
+        self, submission_id: str, last_event_id: str | None = None, *, resume_seconds: float = RESUME_SECONDS
+    ) -> AsyncGenerator[Event]:
         """The events of a submission after that one, to `Done`. A lost connection is taken up again where it broke
-        off, for up to 30 s; where it cannot be, NodeUnreachable is raised.
+        off, for up to so long; where it cannot be, NodeUnreachable is raised.
         """
         path = f"/v1/submissions/{quote(submission_id, safe='')}/events"
         clock = asyncio.get_running_loop().time
@@ -147,7 +149,7 @@ class Client:
                             yield event
                     return
             except NodeUnreachable:
-                if clock() - heard_at > RESUME_SECONDS:
+                if clock() - heard_at >= resume_seconds:
                     raise
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)

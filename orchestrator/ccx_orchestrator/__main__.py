@@ -46,15 +46,15 @@ def serve(
 async def _serve(settings: Settings) -> int:
     listening = listen(settings.host, settings.port)
     with listening:
-        async with open_node(settings) as node, serving(node.app, listening):
+        host, port = listening.getsockname()[:2]
+        async with open_node(settings.model_copy(update={"port": port})) as node, serving(node.app, listening):
             stopped = stop_signal()  # before anybody is told that there is something to stop
-            host, port = listening.getsockname()[:2]
             served = ", ".join(language.name for language in node.languages.all()) or "no language"
             sys.stderr.write(
                 f"ccx: node {settings.name!r} serves {served} with {settings.max_tasks} slots on http://{host}:{port}"
                 " (Ctrl-C stops it)\n"
             )
-            async with node.joined(port):
+            async with node.joined():
                 stopped_by = await stopped
             log.info("stopping", signal=stopped_by.name, seconds=settings.shutdown_seconds)
             ended_clean = await node.drain()

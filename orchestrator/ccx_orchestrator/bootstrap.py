@@ -37,11 +37,12 @@ from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.domain.stocking import Policy
 from ccx_orchestrator.machine import LocalMachine
 from ccx_orchestrator.metrics import Metrics
-from ccx_orchestrator.ports import Executor, Keeper, Meter, NodeLink, Outbox
+from ccx_orchestrator.ports import Executor, Keeper, Meter, NodeLink, Outbox, Peers
 from ccx_orchestrator.settings import Settings
 from ccx_orchestrator.slave_link.announcing import announcing
 from ccx_orchestrator.slave_link.link import Identity, SlaveLink
 from ccx_orchestrator.slave_link.names import check_name, resolve
+from ccx_orchestrator.slave_link.peers import PeerLink
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.submissions.callbacks import Callbacks
 from ccx_orchestrator.submissions.clock import utc_now
@@ -67,10 +68,10 @@ class RunningNode:
     identity: Identity
 
     @asynccontextmanager
-    async def joined(self, port: int) -> AsyncIterator[None]:
+    async def joined(self) -> AsyncIterator[None]:
         """Masters that it was told to join know of it for as long as the context lasts."""
         settings = self.settings
-        announcement = Announcement(url=settings.advertise, port=port)
+        announcement = Announcement(url=settings.advertise, port=settings.port)
         async with announcing(settings.name, announcement, settings.join, self.identity):
             yield
 
@@ -81,7 +82,8 @@ class RunningNode:
 
 @asynccontextmanager
 async def open_node(settings: Settings) -> AsyncIterator[RunningNode]:
-    """A node, from its engine to its application, for as long as the context lasts.
+    """A node, from its engine to its application, for as long as the context lasts. `settings.port` is the one it
+    listens on.
 
     Raises EngineUnavailable, UnknownLanguage, ImageMissing, BadLanguageFolder or BadRuntime, each with its remedy.
     """
@@ -164,7 +166,7 @@ def _connect(settings: Settings, here: _Here, store: Keeper, meter: Meter) -> _P
         lambda: settings.is_cluster or bool(roster.members()),
         here.languages.all_described,
     )
-    submissions = _submissions(settings, store, dispatcher, catalogue, meter)
+    submissions = _submissions(settings, store, dispatcher, catalogue, meter, PeerLink(identity))
     dispatcher.on_room = submissions.start_waiting
     cluster = Cluster(this, submissions, here.languages, dispatcher, roster, LocalMachine())
     return _Parts(submissions, catalogue, roster, cluster, identity)
@@ -182,7 +184,12 @@ async def _cluster_at_work(settings: Settings, parts: _Parts) -> AsyncIterator[N
 
 
 def _submissions(
-    settings: Settings, store: Keeper, dispatcher: Dispatcher, catalogue: ClusterCatalogue, meter: Meter
+    settings: Settings,
+    store: Keeper,
+    dispatcher: Dispatcher,
+    catalogue: ClusterCatalogue,
+    meter: Meter,
+    peers: Peers,
 ) -> Submissions:
     backlog = Backlog(settings.max_tasks, settings.queue_bound, settings.queue_bound_bytes)
     rules = Rules(settings.max_attempts, settings.highest_priority, takes_callbacks=bool(settings.callback_secret))
@@ -195,6 +202,7 @@ def _submissions(
         meter=meter,
         placement=dispatcher,
         passing=MemoryStore(),
+        peers=peers,
     )
 
 
@@ -240,7 +248,9 @@ async def _open_store(settings: Settings) -> AsyncIterator[AnyStore]:
             path = settings.state_dir / f"{settings.name}.sqlite"
             store = await stack.enter_async_context(open_sqlite(path, owner, settings.sqlite_synchronous))
         else:
-            shared = open_postgres(settings.database_url, owner, settings.name, settings.lease_seconds)
+            shared = open_postgres(
+                settings.database_url, owner, settings.name, settings.lease_seconds, settings.reached_at, settings.port
+            )
             store = await stack.enter_async_context(shared)
         retention = Retention(store, settings.retention_seconds, settings.retention_count, utc_now)
         await stack.enter_async_context(_background(retention.forget_for_ever(), "retention"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from ccx import events as wire
 from ccx.wire import LanguageInfo, NodeInfo, NodeReport, State, Submission, SubmissionSummary, Usage, Verdict
 from ccx_orchestrator.domain.controls import Control
 from ccx_orchestrator.domain.dispatch import Lane
@@ -64,13 +65,16 @@ class NewsKind(StrEnum):
 
     QUEUED = "queued"
     TAKEN = "taken"
+    ADOPTED = "adopted"
     DONE = "done"
     CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Something happened on another node: work waits there, or it took these, or they ended, or are to be cancelled."""
+    """Something happened on another node: work waits there, or it took these, or has them from one that is gone, or
+    they ended, or are to be cancelled.
+    """
 
     kind: NewsKind
     submissions: tuple[str, ...] = ()
@@ -97,6 +101,11 @@ class Queue(Protocol):
         """Say that this node lives, and become responsible for what nodes that do not any more have left: oldest first.
 
         Their next attempt is still to be claimed. To be called at the start and then every few seconds.
+        """
+
+    async def whereabouts(self, submission_id: str) -> str | None:
+        """The URL of the other node that has this submission; None where this one has it, or nobody any more, or one
+        that has told no URL.
         """
 
     async def cancel(self, submission_id: str) -> None:
@@ -246,6 +255,18 @@ class NodeLink(Protocol):
 
     async def close(self) -> None:
         """Let go of its connections."""
+
+
+class Peers(Protocol):
+    """The nodes that share this one's store, by their URLs. They answer by what they know themselves, and ask nobody
+    else. Both raise NodeLost where no good answer comes.
+    """
+
+    async def submission(self, url: str, submission_id: str) -> Submission:
+        """A submission as that node sees it. Takes a second or two at the most."""
+
+    def events(self, url: str, submission_id: str, after: str | None) -> AsyncGenerator[wire.Event]:
+        """What that node, which has the submission, tells of it after the event of that id, to `Done`."""
 
 
 class Machine(Protocol):

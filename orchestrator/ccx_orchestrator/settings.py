@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from ccx.errors import BadInput
 from ccx.wire import HIGHEST_PRIORITY
+from ccx_orchestrator.domain.addresses import EVERYWHERE, url_of
 
 CONFIG_FILE = "ccx.toml"
 
@@ -96,6 +97,11 @@ class Settings(BaseSettings):
             return self.cluster_token_file.read_text().strip() or None
         except (OSError, ValueError) as error:
             raise BadSettings(f"The file {str(self.cluster_token_file)!r} with the cluster's token: {error}") from error
+
+    @property
+    def reached_at(self) -> str | None:
+        """The URL by which other nodes reach this one; None where it listens everywhere, and only they can tell."""
+        return self.advertise or (None if self.host in EVERYWHERE else url_of(self.host, self.port))
 
     @property
     def is_cluster(self) -> bool:

@@ -47,15 +47,15 @@ def kinds(journal: Journal) -> list[type]:
 async def test_a_life_is_told_from_the_queue_to_the_end_and_again_from_the_store() -> None:
     service = service_with(FakeExecutor())
     accepted = await service.accept(program(HELLO))
-    journal = await service.journal(accepted.id)
+    journal = await service.following.journal(accepted.id)
     await result(service, accepted)
     assert kinds(journal) == [Queued, Started, Output, StepJudged, Finished]
 
     async def is_kept() -> bool:
-        return await service.journal(accepted.id) is not journal
+        return await service.following.journal(accepted.id) is not journal
 
     await eventually(is_kept, "it is read from the store")
-    kept = await service.journal(accepted.id)
+    kept = await service.following.journal(accepted.id)
     assert [entry.json for entry in kept.entries] == [entry.json for entry in journal.entries]
 
 
@@ -63,7 +63,7 @@ async def test_the_first_event_tells_the_place_in_the_queue() -> None:
     executor = FakeExecutor()
     service = service_with(executor)
     accepted = [await service.accept(program(HANG)) for _ in range(3)]
-    journals = [await service.journal(one.id) for one in accepted]
+    journals = [await service.following.journal(one.id) for one in accepted]
     assert [journal.entries[0].told for journal in journals] == [
         Queued(one.id, place) for one, place in zip(accepted, (None, 1, 2), strict=True)
     ]
@@ -72,14 +72,14 @@ async def test_the_first_event_tells_the_place_in_the_queue() -> None:
 
 async def test_nothing_is_told_of_what_is_not_there() -> None:
     with pytest.raises(SubmissionNotFound):
-        await service_with(FakeExecutor()).journal("0" * 32)
+        await service_with(FakeExecutor()).following.journal("0" * 32)
 
 
 async def test_a_result_is_shown_only_when_it_is_kept() -> None:
     store = SlowStore()
     service = service_with(FakeExecutor(), store)
     accepted = await service.accept(program(HELLO))
-    journal = await service.journal(accepted.id)
+    journal = await service.following.journal(accepted.id)
     async with asyncio.timeout(DEADLINE_SECONDS):
         await store.is_finishing.wait()
         assert not journal.is_complete
@@ -111,7 +111,7 @@ async def test_cancelling_from_many_sides_at_once_gives_one_end() -> None:
     service = service_with(executor, store)
     accepted = await service.accept(program(HANG))
     await until_it_hangs(executor)
-    journal = await service.journal(accepted.id)
+    journal = await service.following.journal(accepted.id)
     asking = [asyncio.create_task(service.cancel(accepted.id)) for _ in range(5)]
     await asyncio.sleep(0)
     store.release.set()

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-FORWARDED_HEADER = "Ccx-Forwarded"  # a node sends this submission on, and says which it is; never sent on again
+FORWARDED_HEADER = "Ccx-Forwarded"  # a node sends this on, and says which it is; never sent on again
 TOKEN_HEADER = "Ccx-Cluster-Token"  # noqa: S105  (a name)
 
 type_of_json = "application/json"

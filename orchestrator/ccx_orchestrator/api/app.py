@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI, Header, Path, Query, Request, Response
 from pydantic import TypeAdapter
 from starlette.requests import HTTPConnection
 
-from ccx.errors import PROBLEMS, ProblemError
+from ccx.errors import PROBLEMS, ProblemError, SubmissionNotFound
 from ccx.events import EVENT, type_of_ndjson, type_of_sse
 from ccx.wire import (
     FORWARDED_HEADER,
@@ -36,7 +36,7 @@ from ccx_orchestrator.api.clients import client_of
 from ccx_orchestrator.api.interactive import interactive_routes
 from ccx_orchestrator.api.nodes import OPEN_GATE, Gate, node_routes
 from ccx_orchestrator.api.reading import read_submission
-from ccx_orchestrator.api.streaming import SSE, EventStream, form_asked_for, frames, last_event_id, lines, until_gone
+from ccx_orchestrator.api.streaming import SSE, EventStream, form_asked_for, frames, last_event_id, until_gone
 from ccx_orchestrator.cluster.node import Cluster
 from ccx_orchestrator.ports import Catalogue, Filter
 from ccx_orchestrator.submissions.service import Submissions
@@ -81,13 +81,18 @@ class Node:
     cluster: Cluster | None = None
     gate: Gate = OPEN_GATE
 
+    def sender_of(self, request: HTTPConnection) -> str | None:
+        """The node that sends something on, None where it comes from a user. Raises NotOfTheCluster."""
+        sender = request.headers.get(FORWARDED_HEADER)
+        if sender is not None:
+            self.gate.check(request.headers.get(TOKEN_HEADER))
+        return sender
+
     def master_of(self, request: HTTPConnection) -> str | None:
         """The node that sends a submission on, None for one of a user. Raises NotOfTheCluster."""
-        master = request.headers.get(FORWARDED_HEADER)
-        if master is not None:
-            self.gate.check(request.headers.get(TOKEN_HEADER))
-            if self.cluster is not None:
-                self.cluster.leases.note_work(master)
+        master = self.sender_of(request)
+        if master is not None and self.cluster is not None:
+            self.cluster.leases.note_work(master)
         return master
 
 
@@ -131,7 +136,7 @@ def _event_stream() -> dict[int | str, dict[str, Any]]:
 
 def _submission_routes(node: Node) -> APIRouter:
     routes = APIRouter(prefix="/v1/submissions", tags=["submissions"])
-    submissions = node.submissions
+    submissions, following = node.submissions, node.submissions.following
 
     @routes.post(
         "",
@@ -160,8 +165,8 @@ def _submission_routes(node: Node) -> APIRouter:
             return _answer(accepted, 202, where)
         when_gone = None if detach or key else partial(submissions.cancel, accepted.id)
         if form := form_asked_for(request):
-            journal = await submissions.journal(accepted.id)
-            content = frames(lines(submissions, accepted.id, journal, None), form)
+            journal = await following.journal(accepted.id)
+            content = frames(following.lines(accepted.id, journal, None, asks_others=master is None), form)
             return EventStream(content, form.media_type, where, when_gone)
         return _answer(await _wait(submissions, accepted.id, request, when_gone), 200, where)
 
@@ -182,9 +187,9 @@ def _submission_routes(node: Node) -> APIRouter:
         return SubmissionPage(submissions=page, next_cursor=page[-1].id if len(found) > limit else None)
 
     @routes.get("/{submission_id}", responses=_refusals(404, 422))
-    async def read(submission_id: SubmissionId) -> Submission:
+    async def read(submission_id: SubmissionId, request: Request) -> Submission:
         """A submission as it now stands."""
-        return await submissions.get(submission_id)
+        return await submissions.get(submission_id, asks_others=node.sender_of(request) is None)
 
     @routes.get("/{submission_id}/events", response_class=Response, responses=_event_stream() | _refusals(404, 422))
     async def events(
@@ -196,11 +201,15 @@ def _submission_routes(node: Node) -> APIRouter:
     ) -> Response:
         """All that was told of a submission and will be, to its end. 204 where nothing comes after `Last-Event-ID`."""
         after = last_event_id(last)
-        journal = await submissions.journal(submission_id)
-        if journal.is_complete and not journal.since(after):
+        asks_others = node.sender_of(request) is None
+        journal = await following.journal(submission_id, after)
+        if journal.is_abandoned and not asks_others:
+            raise SubmissionNotFound(f"Another node has the submission {submission_id!r}.")
+        if journal.is_complete and not journal.is_abandoned and not journal.since(after):
             return Response(status_code=204)
         form = form_asked_for(request) or SSE
-        return EventStream(frames(lines(submissions, submission_id, journal, after), form), form.media_type)
+        content = frames(following.lines(submission_id, journal, after, asks_others=asks_others), form)
+        return EventStream(content, form.media_type)
 
     @routes.delete("/{submission_id}", responses=_refusals(404, 422))
     async def cancel(submission_id: SubmissionId) -> Submission:

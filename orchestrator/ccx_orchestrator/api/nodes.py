@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,8 +12,9 @@ from fastapi import APIRouter, Header, Path, Request
 from ccx.errors import NotOfTheCluster
 from ccx.events import type_of_ndjson
 from ccx.wire import TOKEN_HEADER, Announcement, Lease, NodeInfo, NodeReport, Usage
-from ccx_orchestrator.api.streaming import NDJSON, SSE, EventStream, Form, Line
+from ccx_orchestrator.api.streaming import NDJSON, SSE, EventStream, Form
 from ccx_orchestrator.cluster.node import Cluster
+from ccx_orchestrator.submissions.following import Line
 
 NodeName = Annotated[str, Path(max_length=300, description="Its name, or its URL.")]
 Token = Annotated[str | None, Header(alias=TOKEN_HEADER, description="Where the cluster has one.")]
@@ -82,7 +83,7 @@ def node_routes(cluster: Cluster, gate: Gate) -> APIRouter:
     return routes
 
 
-async def _written(readings: AsyncIterator[Usage], form: Form) -> AsyncIterator[bytes]:
+async def _written(readings: AsyncIterator[Usage], form: Form) -> AsyncGenerator[bytes]:
     yield form.preamble
     async for reading in readings:
         yield form.write(Line(None, "usage", reading.model_dump_json().encode()))

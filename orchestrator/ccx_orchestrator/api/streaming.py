@@ -1,9 +1,10 @@
-"""A journal as a stream over HTTP: server-sent events, or one JSON document a line."""
+"""Events as a stream over HTTP: server-sent events, or one JSON document a line."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -11,14 +12,11 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ccx.errors import InvalidSubmission
-from ccx.events import Queued, type_of_ndjson, type_of_sse
+from ccx.events import type_of_ndjson, type_of_sse
 from ccx.wire import FieldError
-from ccx_orchestrator.domain.events import Started
-from ccx_orchestrator.submissions.journal import EventId, Journal
-from ccx_orchestrator.submissions.service import Submissions
+from ccx_orchestrator.submissions.following import Line, Lines
+from ccx_orchestrator.submissions.journal import EventId
 
-HEARTBEAT_SECONDS = 15.0
-POSITION_SECONDS = 0.5
 RETRY_MILLISECONDS = 1000
 
 
@@ -61,46 +59,12 @@ def last_event_id(text: str | None) -> EventId | None:
     return place
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One event for the wire."""
-
-    id: str | None
-    kind: str
-    document: bytes
-
-
-async def lines(
-    submissions: Submissions, submission_id: str, journal: Journal, after: EventId | None
-) -> AsyncGenerator[list[Line]]:
-    """All that comes after that place, to the end, in batches; an empty one wherever it is silent for long."""
-    is_waiting = True
-    told_position: int | None = None
-    while True:
-        while entries := journal.since(after):
-            yield [Line(str(entry.id), entry.kind, entry.json) for entry in entries]
-            after = entries[-1].id
-            is_waiting = is_waiting and not any(isinstance(entry.told, Started) for entry in entries)
-        if journal.is_complete:
-            return
-        try:
-            async with asyncio.timeout(POSITION_SECONDS if is_waiting else HEARTBEAT_SECONDS):
-                await journal.wait_for_news(after)
-        except TimeoutError:
-            position = submissions.position(submission_id)
-            if position is None or position == told_position:
-                yield []
-                continue
-            told_position = position
-            news = Queued(submission_id=submission_id, position=position)
-            yield [Line(None, news.type, news.model_dump_json().encode())]
-
-
-async def frames(batches: AsyncGenerator[list[Line]], form: Form) -> AsyncGenerator[bytes]:
+async def frames(batches: Lines, form: Form) -> AsyncGenerator[bytes]:
     """Batches written down in that form."""
-    yield form.preamble
-    async for batch in batches:
-        yield b"".join(map(form.write, batch)) if batch else form.heartbeat
+    async with aclosing(batches):
+        yield form.preamble
+        async for batch in batches:
+            yield b"".join(map(form.write, batch)) if batch else form.heartbeat
 
 
 class EventStream(StreamingResponse):
@@ -108,7 +72,7 @@ class EventStream(StreamingResponse):
 
     def __init__(
         self,
-        content: AsyncIterator[bytes],
+        content: AsyncGenerator[bytes],
         media_type: str,
         headers: dict[str, str] | None = None,
         when_gone: Callable[[], Awaitable[object]] | None = None,
@@ -116,6 +80,7 @@ class EventStream(StreamingResponse):
         # A proxy that gathers answers would turn a stream into a file.
         live = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         super().__init__(content, headers=live | (headers or {}), media_type=media_type)
+        self._content = content
         self._when_gone = when_gone
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
@@ -130,6 +95,7 @@ class EventStream(StreamingResponse):
             gone.cancel()
             has_left = sending.cancel()
             await asyncio.wait({sending, gone})
+            await self._content.aclose()
         if not has_left:
             sending.result()
 

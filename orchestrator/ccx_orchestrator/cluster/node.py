@@ -14,6 +14,7 @@ from ccx_orchestrator.cluster.leases import Leases
 from ccx_orchestrator.cluster.member import Member, health_of
 from ccx_orchestrator.cluster.roster import Roster
 from ccx_orchestrator.cluster.usage import UsageFeed
+from ccx_orchestrator.domain.addresses import url_of
 from ccx_orchestrator.domain.dispatch import HERE, Lane
 from ccx_orchestrator.ports import Catalogue, Machine
 from ccx_orchestrator.submissions.clock import utc_now
@@ -88,8 +89,7 @@ class Cluster:
 
     def announce(self, name: str, announcement: Announcement, caller: str) -> NodeInfo:
         """A node takes overflow from now on."""
-        host = f"[{caller}]" if ":" in caller else caller
-        url = announcement.url or f"http://{host}:{announcement.port}"
+        url = announcement.url or url_of(caller, announcement.port)
         return self._info(self._roster.announced(name, url.rstrip("/")))
 
     def withdraw(self, name: str) -> NodeInfo:

@@ -1,4 +1,4 @@
-"""Which addresses a user may make a node call."""
+"""Addresses: which ones a user may make a node call, and how a node's own is written down."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 # Gateways that carry an IPv4 address on: what matters is that one.
 _NAT64 = IPv6Network("64:ff9b::/96")
 _ANY_NAT64 = IPv6Network("64:ff9b::/32")
+
+EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  (what a node that listens there cannot be called by)
+
+
+def url_of(host: str, port: int) -> str:
+    """The URL of a node at that name or address."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def is_public(address: str) -> bool:

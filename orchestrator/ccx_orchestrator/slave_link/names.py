@@ -7,6 +7,7 @@ import socket
 from urllib.parse import urlsplit
 
 from ccx.errors import BadInput
+from ccx_orchestrator.domain.addresses import url_of
 
 DEFAULT_PORT = 8700
 
@@ -30,4 +31,4 @@ async def resolve(text: str) -> frozenset[str]:
     )
     hosts = {str(address[0]) for _, _, _, _, address in found}
     port = parts.port or DEFAULT_PORT
-    return frozenset(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}" for host in hosts)
+    return frozenset(url_of(host, port) for host in hosts)

@@ -107,6 +107,10 @@ class MemoryStore:
         """See `ports.Queue`: nothing outlives a process."""
         return ()
 
+    async def whereabouts(self, submission_id: str) -> str | None:  # noqa: ARG002
+        """See `ports.Queue`: there is no other node."""
+        return None
+
     async def cancel(self, submission_id: str) -> None:
         """See `ports.Queue`: there is no other node."""
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from ccx.errors import StoreUnavailable
 from ccx.wire import State
+from ccx_orchestrator.domain.addresses import url_of
 from ccx_orchestrator.domain.ticket import Ticket
 from ccx_orchestrator.ports import News, NewsKind
 from ccx_orchestrator.store.database import AsyncDatabase
@@ -36,14 +37,15 @@ _now = cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 
 
 class PostgresStore(SqlStore):
-    """`SqlStore`, shared. `name` is for whoever reads the table of owners."""
+    """`SqlStore`, shared. `name` is for whoever reads the table of owners, `url` for those who share it."""
 
     is_shared = True
 
-    def __init__(self, database: AsyncDatabase, owner: str, name: str, lease_seconds: float) -> None:
+    def __init__(self, database: AsyncDatabase, owner: str, name: str, lease_seconds: float, url: str | None) -> None:
         super().__init__(database, owner)
         self._reader = database.reader
         self._name = name
+        self._url = url
         self._lease_milliseconds = int(lease_seconds * 1000)
 
     async def close(self) -> None:
@@ -101,7 +103,7 @@ class PostgresStore(SqlStore):
             .where(unfinished, columns.owner.not_in(select(owners.c.id)), columns.language.in_(languages))
             .with_for_update(skip_locked=True)
         )
-        beat = insert(owners).values(id=self._owner, name=self._name, beat_at=_now)
+        beat = insert(owners).values(id=self._owner, name=self._name, url=self._url, beat_at=_now)
 
         def renew_and_adopt(connection: Connection) -> list[Any]:
             connection.execute(beat.on_conflict_do_update(index_elements=["id"], set_={"beat_at": _now}))
@@ -109,6 +111,16 @@ class PostgresStore(SqlStore):
             return self._adopt(connection, lost)
 
         return await tickets_of(await self.transact(renew_and_adopt))
+
+    async def whereabouts(self, submission_id: str) -> str | None:
+        """See `ports.Queue`."""
+        query = (
+            select(owners.c.url)
+            .join_from(submissions, owners, submissions.c.owner == owners.c.id)
+            .where(submissions.c.id == submission_id, owners.c.id != self._owner)
+        )
+        row = next(iter(await self.read(query)), None)
+        return None if row is None else row.url
 
     async def cancel(self, submission_id: str) -> None:
         """See `ports.Queue`."""
@@ -145,8 +157,14 @@ class PostgresStore(SqlStore):
 
 
 @asynccontextmanager
-async def open_postgres(url: str, owner: str, name: str, lease_seconds: float) -> AsyncIterator[PostgresStore]:
-    """The store on that server, for as long as the context lasts. Raises BadDatabase."""
+async def open_postgres(
+    url: str, owner: str, name: str, lease_seconds: float, reached_at: str | None = None, port: int = 0
+) -> AsyncIterator[PostgresStore]:
+    """The store on that server, for as long as the context lasts. Raises BadDatabase.
+
+    Other masters are told to reach this one at the URL `reached_at`; without, at the address that the server sees it
+    call from, on this port (0: not at all).
+    """
     address = make_url(url).set(drivername="postgresql+asyncpg")
     engine = create_async_engine(
         address,
@@ -159,12 +177,15 @@ async def open_postgres(url: str, owner: str, name: str, lease_seconds: float) -
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(migrate)
+                seen_at = (await connection.execute(select(func.host(func.inet_client_addr())))).scalar_one()
         except (SQLAlchemyError, OSError) as error:
             where = address.render_as_string(hide_password=True)
             raise BadDatabase(
                 f"The database {where} cannot be used: {_reason(error)}. See CCX_DATABASE_URL."
             ) from error
-        store = PostgresStore(AsyncDatabase(engine), owner, name, lease_seconds)
+        if reached_at is None and port and seen_at:  # it has none where it calls through a Unix socket
+            reached_at = url_of(seen_at, port)
+        store = PostgresStore(AsyncDatabase(engine), owner, name, lease_seconds, reached_at)
         try:
             yield store
         finally:

@@ -139,6 +139,10 @@ class SqlStore:
         lost = select(submissions.c.id).where(submissions.c.owner != self._owner)
         return await tickets_of(await self.transact(lambda connection: self._adopt(connection, lost)))
 
+    async def whereabouts(self, submission_id: str) -> str | None:  # noqa: ARG002
+        """See `ports.Queue`: there is no other node."""
+        return None
+
     async def cancel(self, submission_id: str) -> None:
         """See `ports.Queue`: there is no other node."""
 
@@ -241,7 +245,10 @@ class SqlStore:
             .values(owner=self._owner, state=State.QUEUED)
             .returning(submissions.c.id)
         )
-        return with_requests(connection, [row.id for row in connection.execute(adopt)])
+        adopted = [row.id for row in connection.execute(adopt)]
+        if adopted:
+            self._tell(connection, NewsKind.ADOPTED, tuple(adopted))
+        return with_requests(connection, adopted)
 
     # Access
 

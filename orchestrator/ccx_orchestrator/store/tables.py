@@ -106,11 +106,13 @@ callbacks = Table(
 )
 Index("callbacks_by_due_at", callbacks.c.due_at)
 
-# Nodes that are alive, where several share the database. `beat_at` is by the clock of the database.
+# Nodes that are alive, where several share the database, and where they are reached, if they say so. `beat_at` is by
+# the clock of the database.
 owners = Table(
     "owners",
     metadata,
     Column("id", String(64), primary_key=True),
     Column("name", String(64), nullable=False),
+    Column("url", Text),
     Column("beat_at", BigInteger, nullable=False),
 )

@@ -109,6 +109,11 @@ class Journal:
         self.is_complete = True
         self._tell_readers()
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether what comes next is told elsewhere."""
+        return self.is_complete and not (self.entries and isinstance(self.entries[-1].told, Finished))
+
     def since(self, after: EventId | None) -> Sequence[Entry]:
         """Some of what comes after that place, in order; nothing where there is nothing yet. A place in another
         attempt is before all of this one.

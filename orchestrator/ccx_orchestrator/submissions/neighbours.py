@@ -26,6 +26,7 @@ class Watches:
     """Those who wait for a submission that another node has."""
 
     def __init__(self) -> None:
+        self.is_closed = False
         self._news: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
 
     def of(self, submission_id: str) -> asyncio.Event:
@@ -41,11 +42,16 @@ class Watches:
             if event := self._news.pop(submission_id, None):
                 event.set()
 
+    def close(self) -> None:
+        """Wake all: nobody should wait here any more."""
+        self.is_closed = True
+        self.tell(list(self._news))
 
-async def wait_a_while(news: asyncio.Event) -> None:
+
+async def wait_a_while(news: asyncio.Event, seconds: float = LOOK_AGAIN_SECONDS) -> None:
     """Until the news comes, or it is time to look for oneself."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+        async with asyncio.timeout(seconds):
             await news.wait()
 
 

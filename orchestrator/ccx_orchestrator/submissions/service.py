@@ -9,21 +9,22 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from ccx.errors import ProblemError, ShuttingDown, SubmissionNotFound
+from ccx.errors import ProblemError, ShuttingDown
 from ccx.wire import State, Submission, SubmissionRequest, SubmissionSummary, Verdict
 from ccx_orchestrator.domain.dispatch import Lane
 from ccx_orchestrator.domain.identity import Identities
 from ccx_orchestrator.domain.plan import Plan, make_interactive, make_plan
 from ccx_orchestrator.domain.scheduling import Backlog, Entry
 from ccx_orchestrator.domain.ticket import IdempotencyKey, Ticket, digest_of, failed, size_of
-from ccx_orchestrator.ports import Attempts, Catalogue, Filter, Keeper, Meter, News, NewsKind, Placement
-from ccx_orchestrator.submissions import journal_storage
+from ccx_orchestrator.ports import Attempts, Catalogue, Filter, Keeper, Meter, News, NewsKind, Peers, Placement
 from ccx_orchestrator.submissions.clock import Clock, utc_now
 from ccx_orchestrator.submissions.console import Console
+from ccx_orchestrator.submissions.elsewhere import Elsewhere
 from ccx_orchestrator.submissions.endings import Endings
-from ccx_orchestrator.submissions.journal import Journal
+from ccx_orchestrator.submissions.following import Following
 from ccx_orchestrator.submissions.live import Live
 from ccx_orchestrator.submissions.neighbours import Neighbours, Watches, wait_a_while
+from ccx_orchestrator.submissions.no_peers import NoPeers
 from ccx_orchestrator.submissions.patience import Patience
 from ccx_orchestrator.submissions.places import Places
 from ccx_orchestrator.submissions.rules import Rules
@@ -52,6 +53,7 @@ class Submissions:
         meter: Meter | None = None,
         placement: Placement | None = None,
         passing: Keeper | None = None,
+        peers: Peers | None = None,
     ) -> None:
         meter = meter or Silence()
         self._store = store
@@ -62,16 +64,17 @@ class Submissions:
         self._meter = meter
         self._identities = Identities()
         self._watches = Watches()
+        self._elsewhere = Elsewhere(store, self._passing, peers or NoPeers())
         self._neighbours = Neighbours(store, backlog, catalogue.names, self._run_stolen, self._adopt, self._hear)
         self._places = Places(
             backlog, placement or SlotsAlone(backlog), clock, self._start, self._neighbours.look_for_work
         )
+        self.following = Following(self._places, self._watches, self._elsewhere)
         self._patient = Patience(store)
         self._endings = Endings(self._places, self._patient, Patience(self._passing), clock, meter)
         self._runs = Runs(executor, self._places, self._endings, self._patient, rules, clock, meter)
         self.backlog = backlog
         self.is_draining = False
-        self._closing = asyncio.Event()
 
     def _start(self, live: Live) -> None:
         self._runs.start(live)
@@ -129,13 +132,11 @@ class Submissions:
         self._meter.accepted(plan.language.name)
         return live.view(self._places.position(live.id))
 
-    async def get(self, submission_id: str) -> Submission:
-        """A submission as it now stands. Raises SubmissionNotFound."""
+    async def get(self, submission_id: str, *, asks_others: bool = True) -> Submission:
+        """A submission as it now stands, here or on the node that has it. Raises SubmissionNotFound."""
         if live := self._places.here(submission_id):
             return live.view(self._places.position(submission_id))
-        if (kept := await self._store.get(submission_id) or await self._passing.get(submission_id)) is None:
-            raise SubmissionNotFound(f"There is no submission {submission_id!r} here, or no longer.")
-        return kept
+        return await (self._elsewhere.view if asks_others else self._elsewhere.kept)(submission_id)
 
     async def page(self, which: Filter, limit: int) -> tuple[SubmissionSummary, ...]:
         """The newest of those, newest first."""
@@ -155,10 +156,10 @@ class Submissions:
                 if not live.is_elsewhere:
                     return live.view(None)
             news = self._watches.of(submission_id)
-            now = await self.get(submission_id)
+            now = await self.get(submission_id, asks_others=False)
             if now.state is State.DONE:
                 return now
-            if not self._places.is_open and self._closing.is_set():
+            if self._watches.is_closed:
                 raise ShuttingDown(
                     f"This node is shutting down. Submission {submission_id} is kept and goes on when a node is back;"
                     " ask for it then."
@@ -166,27 +167,13 @@ class Submissions:
             if not self._places.here(submission_id):
                 await wait_a_while(news)
 
-    async def journal(self, submission_id: str) -> Journal:
-        """All that was told of a submission and, while it lives here, will be. One that lives on another node is
-        waited for. Raises SubmissionNotFound or ShuttingDown.
-        """
-        if live := self._places.get(submission_id):
-            return live.journal
-        ended = await self.wait(submission_id)
-        kept = await self._store.journal(submission_id) or await self._passing.journal(submission_id)
-        return await journal_storage.from_bytes(kept, ended) if kept else journal_storage.of_result_alone(ended)
-
-    def position(self, submission_id: str) -> int | None:
-        """A submission's place in the queue, 1 being next; None where it does not wait."""
-        return self._places.position(submission_id)
-
     async def cancel(self, submission_id: str) -> Submission:
         """End a submission that waits or runs; its output so far is kept. One that has ended stays as it is. Raises
         SubmissionNotFound.
         """
         if live := self._places.here(submission_id):
             await self._endings.end(live, Verdict.CANCELLED, "It was cancelled.")
-        now = await self.get(submission_id)
+        now = await self.get(submission_id, asks_others=False)
         if now.state is not State.DONE and self._store.is_shared and not self._places.here(submission_id):
             await self._store.cancel(submission_id)
             return await self.wait(submission_id)
@@ -208,7 +195,7 @@ class Submissions:
             await asyncio.wait(endings)
         if left := [live.task for live in self._places.all() if live.task]:
             await asyncio.wait(left)
-        self._closing.set()
+        self._watches.close()
         return not late and (self._store.is_durable or not waiting)
 
     # Around other nodes
@@ -316,6 +303,7 @@ class Submissions:
             self._places.enter(live)
             live.is_stored.set()
             self._endings.arm_expiry(live)
+            self._watches.tell((ticket.id,))
 
     async def _give_up_on(self, ticket: Ticket, reason: str) -> None:
         log.error("cannot go on with a submission", reason=reason)
@@ -329,6 +317,7 @@ class Submissions:
             live.is_stored.set()
             self._places.enter_running(live)
         self._places.start_waiting()
+        self._watches.tell(ticket.id for ticket in tickets)
 
     async def _put_away(self, live: Live, message: str) -> None:
         """At shutdown: leave it for the next node; or give it an end, where nothing is durable or somebody waits who
@@ -337,7 +326,7 @@ class Submissions:
         if not self._store.is_durable or live.master or live.is_attended:
             await self._endings.end(live, Verdict.CANCELLED, message)
             return
-        self._closing.set()
+        self._watches.close()
         self._places.drop(live)
 
     # Around
@@ -348,8 +337,8 @@ class Submissions:
             for live in known:
                 self._endings.cancel_soon(live, "It was cancelled.")
             return
-        for live in known:
-            if not live.is_claimed and live.task is None:
-                self._places.lose(live)
-        if news.kind is NewsKind.DONE:
-            self._watches.tell(news.submissions)
+        if news.kind is not NewsKind.ADOPTED:
+            for live in known:
+                if not live.is_claimed and live.task is None:
+                    self._places.lose(live)
+        self._watches.tell(news.submissions)

@@ -69,5 +69,6 @@ def upgrade() -> None:
         "owners",
         sa.Column("id", sa.String(64), primary_key=True),
         sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("url", sa.Text),
         sa.Column("beat_at", sa.BigInteger, nullable=False),
     )
