@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from ccx.client import Client
 from ccx.wire import SourceFile, SubmissionRequest
 from ccx_orchestrator.api.app import Node, create_app
+from ccx_orchestrator.api.nodes import Gate
 from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.ports import Executor
 from ccx_orchestrator.serving import listen, serving
@@ -36,17 +37,30 @@ class PuppetNode:
 @asynccontextmanager
 async def puppet_node(executor: Executor, slots: int = 4, uds: Path | None = None) -> AsyncIterator[PuppetNode]:
     """A node on the test's own event loop, behind a TCP socket or that Unix socket."""
-    catalogue = FakeCatalogue()
-    submissions = Submissions(MemoryStore(), executor, catalogue, Backlog(slots, 100))
-    app = create_app(Node("puppet", submissions, catalogue, MAX_BODY_BYTES, bytes))
+    submissions = Submissions(MemoryStore(), executor, FakeCatalogue(), Backlog(slots, 100))
     if uds is None:
-        listening = listen("127.0.0.1", 0)
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening, url = listen_anywhere()
     else:
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(str(uds))
         listening.listen()
         url = "http://ccx"
+    async with served(submissions, listening, url, uds=uds) as node:
+        yield node
+
+
+def listen_anywhere() -> tuple[socket.socket, str]:
+    """A socket that listens, and its URL."""
+    listening = listen("127.0.0.1", 0)
+    return listening, f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def served(
+    submissions: Submissions, listening: socket.socket, url: str, *, uds: Path | None = None, token: str | None = None
+) -> AsyncIterator[PuppetNode]:
+    """A node of those submissions behind that socket. They are drained at the end."""
+    app = create_app(Node("puppet", submissions, FakeCatalogue(), MAX_BODY_BYTES, bytes, gate=Gate(token)))
     async with serving(app, listening), Client(url, uds=uds) as client:
         try:
             yield PuppetNode(url, submissions, client)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -22,7 +23,9 @@ DEADLINE_SECONDS = 10.0
 
 
 class Masters(Protocol):
-    async def __call__(self, name: str, lease_seconds: float = 60) -> PostgresStore: ...
+    async def __call__(
+        self, name: str, lease_seconds: float = 60, reached_at: str | None = None, port: int = 0
+    ) -> PostgresStore: ...
 
 
 @pytest.fixture
@@ -30,8 +33,11 @@ async def masters(database: str) -> AsyncIterator[Masters]:
     """Opens the store of a master, which has a lease."""
     async with AsyncExitStack() as stack:
 
-        async def open_store(name: str, lease_seconds: float = 60) -> PostgresStore:
-            store = await stack.enter_async_context(open_postgres(database, name, name, lease_seconds))
+        async def open_store(
+            name: str, lease_seconds: float = 60, reached_at: str | None = None, port: int = 0
+        ) -> PostgresStore:
+            opened = open_postgres(database, name, name, lease_seconds, reached_at, port)
+            store = await stack.enter_async_context(opened)
             await store.take_over(LANGUAGES)
             return store
 
@@ -69,6 +75,28 @@ async def test_a_thief_takes_what_is_urgent_then_clients_in_turn_and_only_its_la
     assert await two.steal(LANGUAGES, 1) == ()
 
 
+async def test_where_a_submission_is_is_known_to_the_others_as_long_as_it_lives(masters: Masters) -> None:
+    one, two, three = [await masters(name, reached_at=f"http://{name}:8700") for name in ("one", "two", "three")]
+    await one.accept(ticket(1))
+    await one.accept(ticket(2, attempt=1))
+    for number in (1, 2):
+        where = [await store.whereabouts(identity(number)) for store in (one, two, three)]
+        assert where == [None, "http://one:8700", "http://one:8700"]
+    await two.steal(LANGUAGES, 1)
+    where = [await store.whereabouts(identity(1)) for store in (one, two, three)]
+    assert where == ["http://two:8700", None, "http://two:8700"]
+    await two.finish(result(1), b"")
+    assert await three.whereabouts(identity(1)) is None
+
+
+async def test_a_master_that_names_no_url_is_found_by_the_address_that_it_calls_from(masters: Masters) -> None:
+    one, silent, two = await masters("one", port=1234), await masters("silent"), await masters("two")
+    await one.accept(ticket(1))
+    await silent.accept(ticket(2))
+    assert re.fullmatch(r"http://[0-9.]+:1234", str(await two.whereabouts(identity(1))))
+    assert await two.whereabouts(identity(2)) is None
+
+
 async def test_what_runs_or_waits_at_the_living_is_left_alone(masters: Masters) -> None:
     one, two = await masters("one"), await masters("two")
     await one.accept(ticket(1, attempt=1))
@@ -97,6 +125,25 @@ async def test_a_master_that_leaves_in_good_order_needs_no_lease_to_run_out(data
         await leaves.accept(ticket(1))
     async with open_postgres(database, "stays", "stays", 60) as stays:
         assert [one.id for one in await stays.take_over(LANGUAGES)] == [identity(1)]
+
+
+async def test_the_others_hear_who_goes_on_with_what_a_dead_one_left(masters: Masters) -> None:
+    dead, alive = await masters("dead", LEASE_SECONDS), await masters("alive", LEASE_SECONDS)
+    await dead.accept(ticket(1))
+    heard: asyncio.Queue[News] = asyncio.Queue()
+    listening = [asyncio.create_task(dead.listen(heard.put_nowait))]
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while heard.empty():
+                await alive.cancel(identity(0))
+                await asyncio.sleep(0.05)
+            while not await alive.take_over(LANGUAGES):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            while (news := await heard.get()).kind is NewsKind.CANCEL:
+                pass
+    finally:
+        await _end(listening)
+    assert news == News(NewsKind.ADOPTED, (identity(1),))
 
 
 async def test_the_others_hear_of_work_results_and_cancels(masters: Masters) -> None:

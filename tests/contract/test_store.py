@@ -143,6 +143,14 @@ async def test_one_that_never_ran_can_have_a_result(store: Store) -> None:
     assert kept.verdict is Verdict.CANCELLED
 
 
+async def test_what_this_node_has_or_nobody_has_is_at_no_other(store: Store) -> None:
+    await store.accept(ticket(1))
+    await store.accept(ticket(2, attempt=1))
+    await store.accept(ticket(3, attempt=1))
+    await store.finish(result(3), b"")
+    assert [await store.whereabouts(identity(number)) for number in (1, 2, 3, 4)] == [None] * 4
+
+
 async def test_what_was_never_accepted_is_not_there(store: Store) -> None:
     assert await store.get("f" * 32) is None
     assert await store.journal("f" * 32) is None
