@@ -101,6 +101,22 @@ async def test_a_place_in_another_attempt_or_beyond_the_end_is_the_start() -> No
     assert await read_all(journal, EventId(2, 99)) == everything
 
 
+async def test_a_place_beyond_what_is_known_so_far_is_waited_for() -> None:
+    journal = Journal()
+    journal.add(QUEUED)
+    assert journal.since(EventId(1, 2)) == []
+    journal.complete(journal.conclude(DONE, transcript().submission()))
+    assert await read_all(journal, EventId(1, 2)) == []
+
+
+async def test_an_abandoned_journal_has_nothing_for_who_knows_more() -> None:
+    journal = Journal()
+    journal.add(QUEUED)
+    journal.abandon()
+    assert (journal.is_abandoned, journal.has_ended) == (True, False)
+    assert await read_all(journal, EventId(1, 2)) == []
+
+
 async def test_two_hundred_readers_get_the_same_fast_and_slow_ones() -> None:
     journal = Journal()
     readers = [asyncio.create_task(read_all(journal, pause_seconds=number % 5 / 1000)) for number in range(200)]

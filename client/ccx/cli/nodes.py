@@ -42,7 +42,9 @@ def serve(
     ] = None,
     advertise: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where nodes that are joined reach this one. [default: where it calls from]"),
+        typer.Option(
+            metavar="URL", help="Where other nodes reach this one. [default: where it listens, or calls from]"
+        ),
     ] = None,
 ) -> int:
     """Start a node on the local Docker engine and serve until Ctrl-C."""

@@ -205,7 +205,7 @@ def _submission_routes(node: Node) -> APIRouter:
         journal = await following.journal(submission_id, after)
         if journal.is_abandoned and not asks_others:
             raise SubmissionNotFound(f"Another node has the submission {submission_id!r}.")
-        if journal.is_complete and not journal.is_abandoned and not journal.since(after):
+        if journal.has_ended and not journal.since(after):
             return Response(status_code=204)
         form = form_asked_for(request) or SSE
         content = frames(following.lines(submission_id, journal, after, asks_others=asks_others), form)

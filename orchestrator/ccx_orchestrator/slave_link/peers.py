@@ -39,15 +39,15 @@ class PeerLink:
             async with asyncio.timeout(ANSWER_SECONDS), Client(url, headers=self._headers) as client:
                 return await client.submission(submission_id)
         except (NodeUnreachable, TimeoutError) as error:
-            self._note_silence(url)
             reason = str(error) or f"it did not answer within {ANSWER_SECONDS:g} s"
-            log.warning("another master does not answer", url=url, reason=reason)
+            self._note_silence(url, reason)
             raise NodeLost(reason) from error
         except CcxError as error:
             raise NodeLost(str(error)) from error
 
     async def events(self, url: str, submission_id: str, after: str | None) -> AsyncGenerator[wire.Event]:
         """See `ports.Peers`."""
+        has_told = False
         try:
             async with (
                 Client(url, headers=self._headers) as client,
@@ -55,11 +55,15 @@ class PeerLink:
                 aclosing(client.events(submission_id, after, resume_seconds=0)) as events,
             ):
                 async for event in events:
+                    has_told = True
                     yield event
         except CcxError as error:
+            if isinstance(error, NodeUnreachable) and not has_told:
+                self._note_silence(url, str(error))
             raise NodeLost(str(error)) from error
 
-    def _note_silence(self, url: str) -> None:
+    def _note_silence(self, url: str, reason: str) -> None:
+        log.warning("another master cannot be asked; what it has is known when it has ended", url=url, reason=reason)
         now = self._clock()
         self._silent_until = {other: until for other, until in self._silent_until.items() if until > now}
         self._silent_until[url] = now + SILENT_SECONDS

@@ -15,7 +15,7 @@ import structlog
 
 from ccx import events as wire
 from ccx.errors import StoreUnavailable, SubmissionNotFound
-from ccx_orchestrator.domain.events import Finished, Started
+from ccx_orchestrator.domain.events import Started
 from ccx_orchestrator.ports import NodeLost
 from ccx_orchestrator.submissions.elsewhere import Elsewhere
 from ccx_orchestrator.submissions.journal import EventId, Journal
@@ -109,11 +109,11 @@ class Following:
         told_position: int | None = None
         while True:
             while entries := journal.since(reader.after):
-                reader.after, last = entries[-1].id, entries[-1].told
-                reader.has_ended = isinstance(last, Finished)
+                reader.after = entries[-1].id
                 is_waiting = is_waiting and not any(isinstance(entry.told, Started) for entry in entries)
                 yield [Line(str(entry.id), entry.kind, entry.json) for entry in entries]
             if journal.is_complete:
+                reader.has_ended = journal.has_ended
                 return
             try:
                 async with asyncio.timeout(POSITION_SECONDS if is_waiting else HEARTBEAT_SECONDS):

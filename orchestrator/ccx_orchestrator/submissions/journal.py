@@ -110,16 +110,23 @@ class Journal:
         self._tell_readers()
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the last entry is the end."""
+        return bool(self.entries) and isinstance(self.entries[-1].told, Finished)
+
+    @property
     def is_abandoned(self) -> bool:
         """Whether what comes next is told elsewhere."""
-        return self.is_complete and not (self.entries and isinstance(self.entries[-1].told, Finished))
+        return self.is_complete and not self.has_ended
 
     def since(self, after: EventId | None) -> Sequence[Entry]:
         """Some of what comes after that place, in order; nothing where there is nothing yet. A place in another
-        attempt is before all of this one.
+        attempt is before all of this one, and so is one beyond its end. While there is no end, one beyond what is known
+        here is believed: the end is in the store, for other nodes to tell, a moment before it is here.
         """
-        known = after is not None and after.attempt == self.attempt and after.number <= len(self.entries)
-        start = after.number if known and after is not None else 0
+        start = after.number if after is not None and after.attempt == self.attempt else 0
+        if start > len(self.entries) and self.has_ended:
+            start = 0
         return self.entries[start : start + BATCH]
 
     async def wait_for_news(self, after: EventId | None) -> None:
