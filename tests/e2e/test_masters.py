@@ -68,7 +68,6 @@ async def test_output_comes_through_the_other_master_while_the_program_runs(star
             told = await until_output(events)
             assert (await asked.submission(submission_id)).state is State.RUNNING
             assert (await asked.submission(submission_id)).cases[0].stdout == "first\n"
-            # On with the one, and then with the other again.
             cancelled = await asked.cancel(submission_id)
             assert (cancelled.verdict, cancelled.cases[0].stdout) == (Verdict.CANCELLED, "first\n")
         told += await rest_of(runs.events(submission_id, told[-1].id))
@@ -90,14 +89,17 @@ async def test_the_place_in_the_queue_is_told_by_the_other_master(start: StartsM
             assert (await two.cancel(each.id)).verdict is Verdict.CANCELLED
 
 
-async def test_a_stream_through_the_other_master_outlives_the_one_that_is_killed(start: StartsMasters) -> None:
+@pytest.mark.parametrize("fate", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_stream_through_the_other_master_outlives_the_one_that_runs(
+    start: StartsMasters, fate: signal.Signals
+) -> None:
     dies, other = start(), start()
     async with dies.client() as runs, other.client() as asked:
         request = submission("python", SLOW.format(seconds=4), **WALL)
         submission_id = (await runs.submit(request, wait=False)).id
         async with aclosing(asked.events(submission_id, resume_seconds=0)) as events:
             told = await until_output(events)
-            dies.process.send_signal(signal.SIGKILL)
+            dies.process.send_signal(fate)
             told += await rest_of(events)  # in one stream, which the other never breaks off
         attempts = [str(event.id).partition("-")[0] for event in told if event.id]
         assert attempts == sorted(attempts)
@@ -109,7 +111,10 @@ async def test_a_stream_through_the_other_master_outlives_the_one_that_is_killed
         result = await asked.submission(submission_id)
         assert (result.verdict, result.attempt, result.node) == (Verdict.OK, 2, other.name)
         assert await rest_of(asked.events(submission_id)) == second
-    start(dies.name)  # clears away what the dead one left
+    if fate is signal.SIGKILL:
+        start(dies.name)  # clears away what the dead one left
+    else:
+        dies.process.send_signal(signal.SIGCONT)
 
 
 async def test_the_events_of_a_master_that_cannot_be_reached_come_at_the_end(start: StartsMasters) -> None:

@@ -221,6 +221,18 @@ async def test_a_stream_goes_on_with_the_next_attempt_where_its_master_is_though
     asked.puppet.ends(occupied)
 
 
+async def test_a_cancel_reaches_whoever_goes_on_with_it_where_its_master_is_gone(masters: Masters) -> None:
+    deaf = await masters.start("deaf", is_alive=False)
+    asked = await masters.start("asked")
+    occupied = await asked.runs()
+    submission_id = await deaf.runs()
+    cancelling = asyncio.create_task(asked.client.cancel(submission_id))
+    third = await masters.start("third", lease_seconds=1)
+    assert (await cancelling).verdict is Verdict.CANCELLED
+    assert submission_id not in third.puppet.running
+    asked.puppet.ends(occupied)
+
+
 async def test_from_a_master_that_cannot_be_reached_the_events_come_at_the_end(
     masters: Masters, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,25 +159,25 @@ class Submissions:
             now = await self.get(submission_id, asks_others=False)
             if now.state is State.DONE:
                 return now
-            if self._watches.is_closed:
-                raise ShuttingDown(
-                    f"This node is shutting down. Submission {submission_id} is kept and goes on when a node is back;"
-                    " ask for it then."
-                )
+            self._check_open(submission_id)
             if not self._places.here(submission_id):
                 await wait_a_while(news)
 
     async def cancel(self, submission_id: str) -> Submission:
-        """End a submission that waits or runs; its output so far is kept. One that has ended stays as it is. Raises
-        SubmissionNotFound.
+        """End a submission that waits or runs, here or on another node; its output so far is kept. One that has ended
+        stays as it is. Raises SubmissionNotFound or ShuttingDown.
         """
-        if live := self._places.here(submission_id):
-            await self._endings.end(live, Verdict.CANCELLED, "It was cancelled.")
-        now = await self.get(submission_id, asks_others=False)
-        if now.state is not State.DONE and self._store.is_shared and not self._places.here(submission_id):
-            await self._store.cancel(submission_id)
-            return await self.wait(submission_id)
-        return now
+        while True:
+            if live := self._places.here(submission_id):
+                await self._endings.end(live, Verdict.CANCELLED, "It was cancelled.")
+            news = self._watches.of(submission_id)
+            now = await self.get(submission_id, asks_others=False)
+            if now.state is State.DONE or not self._store.is_shared:
+                return now
+            self._check_open(submission_id)
+            if not self._places.here(submission_id):
+                await self._store.cancel(submission_id)
+                await wait_a_while(news)  # a node that is gone does not hear: then ask the one that goes on with it
 
     async def drain(self, seconds: float) -> bool:
         """Take nothing new, let what runs end within the deadline, end the rest; whether nothing had to be ended."""
@@ -238,6 +238,14 @@ class Submissions:
     def start_waiting(self) -> None:
         """There may be room that was not there before: start what now can."""
         self._places.start_waiting()
+
+    def _check_open(self, submission_id: str) -> None:
+        """Raises ShuttingDown where nobody should wait for a submission here any more."""
+        if self._watches.is_closed:
+            raise ShuttingDown(
+                f"This node is shutting down. Submission {submission_id} is kept and goes on when a node is back;"
+                " ask for it then."
+            )
 
     # In
 
