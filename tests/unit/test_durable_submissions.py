@@ -47,6 +47,21 @@ def opens(tmp_path: Path) -> Opens:
     return open_service
 
 
+class Claims:
+    """A store that says when it is asked for a claim."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+        self.is_claiming = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def claim(self, submission_id: str) -> int | None:
+        self.is_claiming.set()
+        return await self._store.claim(submission_id)
+
+
 def program(content: str, **fields: object) -> SubmissionRequest:
     return SubmissionRequest(language="demo", files=(SourceFile(name="a.dm", content=content),), **fields)  # type: ignore[arg-type]
 
@@ -60,6 +75,24 @@ async def test_what_ran_and_what_waited_goes_on_in_order(opens: Opens) -> None:
         results = [await service.wait(one.id) for one in accepted]
         assert executor.started == [one.id for one in accepted]
     assert [(one.verdict, one.attempt) for one in results] == [(Verdict.OK, 2), (Verdict.OK, 1), (Verdict.OK, 1)]
+
+
+async def test_what_is_cancelled_in_the_moment_it_is_claimed_stays_cancelled(tmp_path: Path) -> None:
+    executor = FakeExecutor()
+    async with open_sqlite(tmp_path / "store.sqlite", "life", "normal") as store:
+        claims = Claims(store)
+        service = Submissions(claims, executor, FakeCatalogue(), Backlog(1, 50))
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await service.accept(program(HANG))
+            second = await service.accept(program(HELLO))
+            await executor.hangs.wait()
+            executor.release.set()
+            await claims.is_claiming.wait()
+            cancelled = await service.cancel(second.id)
+            assert (cancelled.verdict, cancelled.attempt) == (Verdict.CANCELLED, 1)
+            assert await store.get(second.id) == cancelled
+            await service.drain(1)
+        assert second.id not in executor.started
 
 
 async def test_what_ends_node_after_node_is_given_up(opens: Opens) -> None:

@@ -27,6 +27,8 @@ class Endings:
     async def conclude(self, live: Live, finished: Finished) -> None:
         """Keep the result of one whose events are complete, and only then show it."""
         await live.is_stored.wait()
+        if live.claiming:
+            await live.claiming
         result = live.result()
         last = live.journal.conclude(finished, result)
         entries = (*live.journal.entries, last)

@@ -21,7 +21,8 @@ class Live:
     """One that has not ended, or still holds its slot.
 
     `is_stored` is set when the store has it, `done` when it has its result or another node has it; `is_claimed` says
-    that no other node may run it. `master` is the node that sent it here, if one did.
+    that no other node may run it, `claiming` settles that and `attempt`. `master` is the node that sent it here, if one
+    did.
     """
 
     ticket: Ticket
@@ -33,6 +34,7 @@ class Live:
     master: str | None = None
     is_stored: asyncio.Event = field(default_factory=asyncio.Event)
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    claiming: asyncio.Task[None] | None = None
     task: asyncio.Task[None] | None = None
     ending: asyncio.Task[None] | None = None
     expiry: asyncio.TimerHandle | None = None

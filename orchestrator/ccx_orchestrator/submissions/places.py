@@ -107,8 +107,9 @@ class Places:
     def drop(self, live: Live) -> None:
         """Undo: it is not this node's any more, whatever it has done by now."""
         self._give_away(live)
-        if live.task is not None:
-            live.task.cancel()
+        for task in (live.claiming, live.task):
+            if task is not None:
+                task.cancel()
         self.settle(live)
 
     def lose(self, live: Live) -> None:

@@ -92,16 +92,28 @@ class Runs:
         if not live.is_claimed or live.ticket.key:
             await live.is_stored.wait()
         if not live.is_claimed:
-            attempt = await self._store.claim(live.id)
-            if attempt is None:
+            await self._claim(live)
+            if not live.is_claimed:
                 self._places.lose(live)
                 return False
-            live.attempt, live.is_claimed = attempt, True
         if live.attempt > self._rules.max_attempts:
             message = f"The node ended {live.attempt - 1} times while it ran; it was given up."
             await self._endings.end(live, Verdict.INTERNAL_ERROR, message)
             return False
         return True
+
+    async def _claim(self, live: Live) -> None:
+        """Have the right to run it, in a new attempt, unless another node has it. Should it be cancelled meanwhile, the
+        claim goes on: the end has to name the attempt that the store knows.
+        """
+
+        async def claim() -> None:
+            attempt = await self._store.claim(live.id)
+            live.is_claimed = attempt is not None
+            live.attempt = attempt or live.attempt
+
+        live.claiming = asyncio.create_task(claim(), name=f"claiming {live.id}")
+        await asyncio.shield(live.claiming)
 
     async def _fail(self, live: Live, error: Exception) -> None:
         log.error("submission failed", reason=str(error))
