@@ -308,12 +308,13 @@ class LocalNode:
 @asynccontextmanager
 async def local_node(name: str, **settings: object) -> AsyncIterator[LocalNode]:
     """A node in this process, without a pool unless asked. It takes the environment as the test has set it."""
-    given = {"name": name, "port": 0, "pool": False, "database_url": "memory:"} | settings
     # As in real life, what is read and bound before there is an event loop may block.
-    chosen = await asyncio.to_thread(lambda: load_settings(**given))
     listening = await asyncio.to_thread(listen, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    port = listening.getsockname()[1]
+    given = {"name": name, "port": port, "pool": False, "database_url": "memory:"} | settings
+    url = f"http://127.0.0.1:{port}"
     with listening:
+        chosen = await asyncio.to_thread(lambda: load_settings(**given))
         async with open_node(chosen) as node, serving(node.app, listening), Client(url) as client:
             yield LocalNode(name, url, node, client)
             await node.drain()

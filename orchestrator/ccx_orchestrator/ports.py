@@ -90,8 +90,8 @@ class Queue(Protocol):
     is_shared: bool
 
     async def claim(self, submission_id: str) -> int | None:
-        """Have the right to run one that this node accepted or took over: the number of the attempt. None where
-        another node has it, or it has ended.
+        """Have the right to run one that this node accepted, took over or runs: the number of the attempt, a new one
+        each time. None where another node has it, or it has ended.
         """
 
     async def steal(self, languages: tuple[str, ...], limit: int) -> tuple[Ticket, ...]:

@@ -102,6 +102,15 @@ async def test_what_was_claimed_runs(store: Store) -> None:
     assert (running.state, running.attempt) == (State.RUNNING, 1)
 
 
+async def test_each_claim_is_another_attempt_and_the_last_one_counts(store: Store) -> None:
+    await store.accept(ticket(1, attempt=1))
+    assert [await store.claim(identity(1)), await store.claim(identity(1))] == [2, 3]
+    await store.finish(result(1, attempt=2), b"void")
+    await store.finish(result(1, attempt=3), b"valid")
+    assert await store.journal(identity(1)) == b"valid"
+    assert await store.claim(identity(1)) is None
+
+
 async def test_a_result_is_kept_whole_with_its_journal(store: Store) -> None:
     await store.accept(ticket(1, attempt=1))
     await store.finish(result(1), b"\x00journal\xff")

@@ -13,9 +13,11 @@ import pytest
 
 from ccx.errors import InvalidSubmission, KeyReused, StoreUnavailable
 from ccx.wire import SourceFile, State, Submission, SubmissionRequest, Verdict
+from ccx_orchestrator.domain.events import Restarted, Started
+from ccx_orchestrator.domain.plan import Plan
 from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.domain.ticket import Ticket
-from ccx_orchestrator.ports import Filter
+from ccx_orchestrator.ports import Controls, EmitAnew, Filter
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.store.retention import Retention
 from ccx_orchestrator.store.sql import SqlStore
@@ -93,6 +95,41 @@ async def test_what_is_cancelled_in_the_moment_it_is_claimed_stays_cancelled(tmp
             assert await store.get(second.id) == cancelled
             await service.drain(1)
         assert second.id not in executor.started
+
+
+class Restless:
+    """Loses the first node that it sends a submission to."""
+
+    def __init__(self) -> None:
+        self.second = FakeExecutor()
+
+    async def check(self) -> None:
+        pass
+
+    async def run(self, submission_id: str, plan: Plan, emit: EmitAnew, controls: Controls | None = None) -> None:
+        await emit(Started("lost", "demo 1.0"))
+        await emit(Restarted())
+        await self.second.run(submission_id, plan, emit, controls)
+
+
+async def test_an_attempt_on_another_node_counts_also_for_the_next_life_of_this_one(
+    opens: Opens, tmp_path: Path
+) -> None:
+    executor = Restless()
+    async with open_sqlite(tmp_path / "store.sqlite", "first life", "normal") as store, asyncio.timeout(9):
+        service = Submissions(store, executor, FakeCatalogue(), Backlog(1, 50))
+        accepted = await service.accept(program(HANG))
+        await executor.second.hangs.wait()
+        journal = await service.following.journal(accepted.id)
+        assert [str(entry.id) for entry in journal.entries] == ["2-1", "2-2", "2-3"]
+        assert (await service.get(accepted.id)).attempt == 2
+        await service.drain(0)
+    async with opens() as (service, next_executor):
+        await next_executor.hangs.wait()
+        journal = await service.following.journal(accepted.id)
+        assert str(journal.entries[0].id) == "3-1"
+        next_executor.release.set()
+        assert (await service.wait(accepted.id)).attempt == 3
 
 
 async def test_what_ends_node_after_node_is_given_up(opens: Opens) -> None:

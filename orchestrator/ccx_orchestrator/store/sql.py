@@ -208,7 +208,7 @@ class SqlStore:
     def _apply_claim(self, connection: Connection, ids: list[str]) -> list[int | Exception | None]:
         claim = (
             update(submissions)
-            .where(submissions.c.id.in_(ids), submissions.c.owner == self._owner, submissions.c.state == State.QUEUED)
+            .where(submissions.c.id.in_(ids), submissions.c.owner == self._owner, unfinished)
             .values(state=State.RUNNING, attempt=submissions.c.attempt + 1)
             .returning(submissions.c.id, submissions.c.attempt)
         )

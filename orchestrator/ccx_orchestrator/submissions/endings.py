@@ -28,7 +28,7 @@ class Endings:
         """Keep the result of one whose events are complete, and only then show it."""
         await live.is_stored.wait()
         if live.claiming:
-            await live.claiming
+            await asyncio.wait({live.claiming})
         result = live.result()
         last = live.journal.conclude(finished, result)
         entries = (*live.journal.entries, last)

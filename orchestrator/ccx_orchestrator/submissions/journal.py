@@ -87,10 +87,10 @@ class Journal:
         self._give(whole_characters=False)
         self._append(told)
 
-    def restart(self) -> None:
-        """Begin the next attempt: what was told so far is void."""
+    def restart(self, attempt: int) -> None:
+        """Begin that attempt: what was told so far is void."""
         self._give(whole_characters=False)
-        self.attempt += 1
+        self.attempt = attempt
         self.entries = []
 
     def conclude(self, finished: Finished, ended: Submission) -> Entry:

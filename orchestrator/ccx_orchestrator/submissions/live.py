@@ -50,11 +50,9 @@ class Live:
         return cls(ticket, transcript, journal, ticket.attempt, is_claimed, console)
 
     def restart(self) -> None:
-        """What was told so far is void: it begins anew, on another node."""
-        if self.transcript.state is State.DONE:
-            return
+        """What was told so far is void: it begins anew, on another node, in the attempt that was claimed for it."""
         self.transcript = Transcript(self.id, self.transcript.plan, self.ticket.created_at)
-        self.journal.restart()
+        self.journal.restart(self.attempt)
         self.journal.add(Queued(self.id, None))
 
     @property

@@ -59,7 +59,7 @@ class Runs:
     async def _run(self, live: Live) -> None:
         async def emit(event: Event | Restarted) -> None:
             if isinstance(event, Restarted):
-                live.restart()
+                await self._begin_anew(live)
             else:
                 await self._take(live, event)
 
@@ -101,6 +101,17 @@ class Runs:
             await self._endings.end(live, Verdict.INTERNAL_ERROR, message)
             return False
         return True
+
+    async def _begin_anew(self, live: Live) -> None:
+        """What was told is void, and what comes is another attempt, whose number no other node may give to its own."""
+        if live.transcript.state is State.DONE:
+            return
+        await live.is_stored.wait()
+        await self._claim(live)
+        if live.is_claimed:
+            live.restart()
+        else:
+            self._places.drop(live)
 
     async def _claim(self, live: Live) -> None:
         """Have the right to run it, in a new attempt, unless another node has it. Should it be cancelled meanwhile, the
