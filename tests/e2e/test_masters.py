@@ -26,12 +26,12 @@ WALL = {"limits": {"wall_seconds": 90}}
 class StartsMasters(Protocol):
     """Starts masters of one slot that share a database."""
 
-    def __call__(self, name: str | None = None, advertise: str = "") -> NodeProcess: ...
+    def __call__(self, name: str | None = None, advertise: str = "", host: str = "") -> NodeProcess: ...
 
 
 @pytest.fixture
 def start(starts_nodes: StartsNodes, database: str) -> StartsMasters:
-    def start(name: str | None = None, advertise: str = "") -> NodeProcess:
+    def start(name: str | None = None, advertise: str = "", host: str = "") -> NodeProcess:
         return starts_nodes(
             name,
             max_tasks=1,
@@ -39,6 +39,7 @@ def start(starts_nodes: StartsNodes, database: str) -> StartsMasters:
             CCX_DATABASE_URL=database,
             CCX_LEASE_SECONDS="3",
             CCX_ADVERTISE=advertise,
+            CCX_HOST=host,
         )
 
     return start
@@ -75,8 +76,9 @@ async def test_output_comes_through_the_other_master_while_the_program_runs(star
         assert [event.id for event in told] == [f"1-{number}" for number in range(1, len(told) + 1)]
 
 
-async def test_the_place_in_the_queue_is_told_by_the_other_master(start: StartsMasters) -> None:
-    async with start().client() as one, start().client() as two:
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+async def test_the_place_in_the_queue_is_told_by_the_other_master(start: StartsMasters, host: str) -> None:
+    async with start(host=host).client() as one, start().client() as two:
         request = submission("python", FOR_EVER, **WALL)
         busy = [await client.submit(request, wait=False) for client in (one, two)]
         waiting = [await one.submit(request, wait=False) for _ in range(2)]
