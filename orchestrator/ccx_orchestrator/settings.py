@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     # memory limit, though an idle one uses hardly any.
     pool: bool = True
     pool_minimum: Annotated[int, Field(ge=0, le=256)] = 1
-    pool_maximum: Annotated[int, Field(ge=0, le=256)] = 8
+    pool_maximum: Annotated[int, Field(ge=0, le=256)] = 16
     pool_memory_bytes: Annotated[int, Field(ge=0)] | None = None
     pool_idle_seconds: Annotated[float, Field(ge=1)] = 900.0
     pool_starts_at_once: Annotated[int, Field(ge=1, le=64)] = os.cpu_count() or 1

@@ -84,6 +84,17 @@ def test_successors_do_not_wait_for_a_long_program() -> None:
     assert len(started(books.decide(1 + HOLD_SECONDS))) == 1
 
 
+def test_half_of_the_machine_is_left_to_submissions_unless_stock_runs_low() -> None:
+    books = stock(minimum=8, languages=("c",), maximum=8, policy=Policy(1000, 4, 600))
+    low = started(books.decide(0))
+    assert len(low) == 4
+    books.ready(low[0][0], 0)
+    assert books.decide(0) == []
+    books.ready(low[1][0], 0)
+    books.ready(low[2][0], 0)
+    assert len(started(books.decide(0))) == 1  # with the one that is still on its way: two
+
+
 def test_one_that_is_being_started_is_promised_to_who_finds_the_shelf_empty() -> None:
     books = stock(languages=("c",), maximum=1)
     [(key, _)] = started(books.decide(0))

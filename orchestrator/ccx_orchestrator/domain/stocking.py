@@ -280,12 +280,14 @@ class Stock:
         busy = self._cold + sum(len(state.starting) + len(state.promised) for state in self._shelves.values())
         if busy >= self._policy.starts_at_once:
             return None
+        # Where no shelf is low half of the machine is left to submissions, and all of it to one that has just come.
+        is_easy = now >= self._hold_until and busy < max(1, self._policy.starts_at_once // 2)
         # What is too many but still being started counts as well: the budget holds at every moment.
         room = self._policy.memory_bytes - self.used_bytes
         short = [
             state
             for state in self._shelves.values()
-            if state.stocked < (state.target if now >= self._hold_until else state.target / 2)
+            if state.stocked < (state.target if is_easy else state.target / 2)
             and state.retry_at <= now
             and state.shelf.memory_bytes <= room
         ]
