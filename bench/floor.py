@@ -102,7 +102,8 @@ def _measure(rounds: int, client: docker.DockerClient, compared: dict[str, Varia
         SandboxSpec("python", "ccx-python", 256 * MIB, 64, 128 * MIB), Identity(20_000, ""), Owner("bench", "bench")
     )
     base["Labels"] = {"ccx-bench": "floor"}
-    parked = _start(transport, PARKED, _changed(base, _engines_network))
+    joins_parked = any(variant.change is _parked_network for variant in compared.values())
+    parked = _start(transport, PARKED, _changed(base, _engines_network)) if joins_parked else None
     samples: dict[str, dict[str, list[float]]] = {}
     try:
         for number in range(-1, rounds):
@@ -112,8 +113,9 @@ def _measure(rounds: int, client: docker.DockerClient, compared: dict[str, Varia
                     for part, value in parts.items() if number >= 0 else ():
                         samples.setdefault(name, {}).setdefault(part, []).append(value)
     finally:
-        parked.close()
-        _remove(transport, PARKED)
+        if parked is not None:
+            parked.close()
+            _remove(transport, PARKED)
         client.close()
     return {
         name: {part: statistics.median(values) for part, values in parts.items()} for name, parts in samples.items()

@@ -11,6 +11,7 @@ from ccx_orchestrator.domain.stocking import (
     DEMAND_HALF_LIFE_SECONDS,
     HOLD_SECONDS,
     LONGEST_BACKOFF_SECONDS,
+    REST_SECONDS,
     Decision,
     Discard,
     Fate,
@@ -73,8 +74,10 @@ def test_successors_wait_for_the_answer_unless_stock_runs_low() -> None:
     assert books.take("c", 1) is not None
     assert books.decide(1) == []
     assert books.due(1) == pytest.approx(HOLD_SECONDS)
-    books.finished()
-    assert len(started(books.decide(1))) == 1
+    books.finished(1)
+    assert books.decide(1) == []  # the answer has to be written down, sent and read
+    assert books.due(1) == pytest.approx(REST_SECONDS)
+    assert len(started(books.decide(1 + REST_SECONDS))) == 1
 
 
 def test_successors_do_not_wait_for_a_long_program() -> None:
@@ -108,8 +111,8 @@ def test_a_language_in_demand_gets_more_and_one_that_is_not_shrinks_to_its_minim
     filled(books, 0)
     for _ in range(10):
         books.take("python", 1)
-        books.finished()
-        filled(books, 1)
+        books.finished(1)
+        filled(books, 1 + REST_SECONDS)
     assert idle(books) == {"c": 1, "java": 1, "python": 4}
     books.decide(1 + DEMAND_HALF_LIFE_SECONDS * 5)
     assert idle(books) == {"c": 1, "java": 1, "python": 1}

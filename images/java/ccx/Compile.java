@@ -24,6 +24,9 @@ import javax.tools.ToolProvider;
  * 2 for a wrong option).
  */
 public final class Compile {
+    /** Without -d, a class of a package would land beside its source instead of in the package's folder. */
+    static final List<String> OPTIONS = List.of("-d", ".", "-classpath", ".");
+
     private static final int OK = 0;
     private static final int ERRORS = 1;
     private static final int WRONG_OPTION = 2;
@@ -46,8 +49,7 @@ public final class Compile {
         int separator = all.lastIndexOf("--");
         Path entrypoint = Path.of(all.get(0));
         Path launch = Path.of(all.get(1));
-        // Without -d, a class of a package would land beside its source instead of in the package's folder.
-        List<String> options = new ArrayList<>(List.of("-d", ".", "-classpath", "."));
+        List<String> options = new ArrayList<>(OPTIONS);
         options.addAll(all.subList(2, separator));
         PrintWriter out = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
         List<TopLevel> classes = new ArrayList<>();

@@ -20,9 +20,6 @@ import javax.tools.ToolProvider;
  * one that knows nothing yet, so that whatever a user reads is javac's own.
  */
 final class Practised {
-    /** The context is taken up again for the very same options alone: those of a submission that gives none. */
-    private static final List<String> OPTIONS = List.of("-d", ".", "-classpath", ".");
-
     private final JavacTaskPool pool = new JavacTaskPool(1);
     private final Sources files = new Sources(ToolProvider.getSystemJavaCompiler().getStandardFileManager(null, null, StandardCharsets.UTF_8));
     private boolean isSilent;
@@ -35,16 +32,19 @@ final class Practised {
         files.keepsNothing = false;
     }
 
-    /** Whether it compiled without a word; if not, whatever it may have written will be written again. */
+    /**
+     * Whether it compiled without a word; if not, whatever it may have written will be written again. The context is taken up again for the
+     * very same options alone: those of a submission that gives none.
+     */
     boolean compile(List<String> options, List<String> sources, List<TopLevel> classes) {
-        return options.equals(OPTIONS) && compile(files.of(sources), classes);
+        return options.equals(Compile.OPTIONS) && compile(files.of(sources), classes);
     }
 
     private boolean compile(List<JavaFileObject> units, List<TopLevel> classes) {
         PrintWriter out = new PrintWriter(Writer.nullWriter());
         isSilent = true;
         try {
-            boolean isWell = pool.getTask(out, files, said -> isSilent = false, OPTIONS, null, units, task -> call(task, classes));
+            boolean isWell = pool.getTask(out, files, said -> isSilent = false, Compile.OPTIONS, null, units, task -> call(task, classes));
             return isWell && isSilent;
         } catch (RuntimeException | StackOverflowError failure) {
             return false; // the other compiler says what there is to say of it

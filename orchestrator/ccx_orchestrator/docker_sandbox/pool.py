@@ -19,7 +19,7 @@ from ccx_orchestrator.docker_sandbox.hardening import USUAL, Runtime, SandboxSpe
 from ccx_orchestrator.docker_sandbox.language_folder import Languages
 from ccx_orchestrator.docker_sandbox.needs import can_serve, standing_spec
 from ccx_orchestrator.docker_sandbox.sandbox import Sandbox, Sandboxes
-from ccx_orchestrator.domain.stocking import Discard, Fate, Policy, Shelf, Start, Stock
+from ccx_orchestrator.domain.stocking import REST_SECONDS, Discard, Fate, Policy, Shelf, Start, Stock
 from ccx_orchestrator.ports import SandboxLost
 
 log = structlog.get_logger(__name__)
@@ -89,7 +89,7 @@ class Pool:
             async with self._use(sandbox):
                 yield sandbox
         finally:
-            self._stock.finished()
+            self._stock.finished(self._clock())
             self._news.set()
 
     @asynccontextmanager
@@ -102,7 +102,7 @@ class Pool:
         except BaseException:
             await asyncio.shield(self._sandboxes.discard(sandbox))
             raise
-        self._sandboxes.discard(sandbox)
+        self._sandboxes.discard(sandbox, REST_SECONDS)
 
     @asynccontextmanager
     async def keep_filled(self) -> AsyncIterator[None]:
@@ -145,7 +145,7 @@ class Pool:
                 sandbox.link.watch(None)
                 self.counters[spec.language].warm += 1
                 return sandbox
-            self._stock.finished()
+            self._stock.finished(self._clock())
             if sandbox is not None:
                 self._sandboxes.discard(sandbox)
         return None
@@ -162,7 +162,7 @@ class Pool:
         except asyncio.CancelledError:
             # Nobody will use it: it goes as soon as it is ready.
             entry.sandbox.add_done_callback(self._discard_result)
-            self._stock.finished()
+            self._stock.finished(self._clock())
             raise
 
     @asynccontextmanager

@@ -120,10 +120,9 @@ class Sandboxes:
             raise
         return Sandbox(self._engine, name, spec, link)
 
-    def discard(self, sandbox: Sandbox) -> asyncio.Task[None]:
+    def discard(self, sandbox: Sandbox, after_seconds: float = 0) -> asyncio.Task[None]:
         """Remove a sandbox; the task ends when it is gone."""
-        sandbox.link.hang_up()
-        return self._keep(self._bury_ended(sandbox))
+        return self._keep(self._bury_whole(sandbox, after_seconds))
 
     async def drain(self) -> None:
         """Wait until every container that is on its way out is gone."""
@@ -148,7 +147,9 @@ class Sandboxes:
             log.debug("sandbox was not made", container=name)
         await self._bury(name)
 
-    async def _bury_ended(self, sandbox: Sandbox) -> None:
+    async def _bury_whole(self, sandbox: Sandbox, after_seconds: float) -> None:
+        await asyncio.sleep(after_seconds)
+        sandbox.link.hang_up()
         await sandbox.link.wait_until_gone(END_SECONDS)
         await self._bury(sandbox.name)
 

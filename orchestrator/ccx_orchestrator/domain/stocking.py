@@ -21,6 +21,8 @@ LONGEST_BACKOFF_SECONDS = 15.0
 # A successor waits this long for the submission that took its place: most have their answer by then, and starting a
 # container takes more processor time than they do.
 HOLD_SECONDS = 0.05
+# An answer is on its way for as long: written down, sent, read. What it leaves behind is cleared away after that.
+REST_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +134,11 @@ class Stock:
                 return key
         return None
 
-    def finished(self) -> None:
-        """A submission that had taken one has its answer: its successor need not wait any longer."""
+    def finished(self, now: float) -> None:
+        """A submission that had taken one has its answer: its successor need not wait much longer."""
         self._running -= 1
         if self._running == 0:
-            self._hold_until = float("-inf")
+            self._hold_until = min(self._hold_until, now + REST_SECONDS)
 
     def cold_began(self) -> None:
         """A submission starts a sandbox of its own; what the pool starts makes room for it."""
