@@ -13,8 +13,8 @@ fuzzer() {
     fi
 }
 
-wanted="curl gcc make clang ip nsenter mkfs.ext4 docker docker-compose faketime crun runsc"
-packages="curl gcc libc6-dev make clang iproute2 util-linux e2fsprogs docker-compose faketime crun"
+wanted="curl gcc make clang ip nsenter mkfs.ext4 docker docker-compose faketime crun rootlesskit newuidmap runsc"
+packages="curl gcc libc6-dev make clang iproute2 util-linux e2fsprogs docker-compose faketime crun rootlesskit uidmap"
 
 missing() {
     local tool

@@ -29,8 +29,16 @@ fi
 if [ -e "$0/subids" ]; then
     mount --make-rprivate / && mount --bind "$0/subids" /etc/subuid && mount --bind "$0/subids" /etc/subgid || exit 1
 fi
+if [ -e "$0/rootless" ]; then
+    chown -R daemon:daemon "$0"
+    exec setpriv --reuid=daemon --regid=daemon --clear-groups \\
+        env -i "PATH=$PATH" "HOME=$0" "XDG_RUNTIME_DIR=$0" \\
+        rootlesskit --net=host --copy-up=/etc --copy-up=/run "--state-dir=$0/rootlesskit" \\
+        sh -c 'rm -f /run/docker /run/containerd /run/xtables.lock && exec dockerd "$@"' "$0" "$@"
+fi
 exec dockerd "$@"
 """
+ROOTLESS = "--rootless"
 CRUN = "--add-runtime=crun=/usr/bin/crun"
 REMAPPED = ("--userns-remap=daemon", "daemon:5000000:65536\n")
 IS_POSSIBLE = os.geteuid() == 0 and None not in (shutil.which("dockerd"), shutil.which("unshare"))
@@ -135,8 +143,10 @@ def own_engine(*options: str, images: tuple[str, ...] = (), disk_bytes: int = 0)
     # Short: the paths of Unix sockets are.
     folder = Path(tempfile.mkdtemp(prefix="ccx-engine-"))
     folder.chmod(0o711)  # a remapped root is not root here
-    if REMAPPED[0] in options:
+    if REMAPPED[0] in options or ROOTLESS in options:
         folder.joinpath("subids").write_text(REMAPPED[1])
+    if ROOTLESS in options:
+        folder.joinpath("rootless").touch()
     if CRUN in options:
         folder.joinpath("one-cgroup-version").touch()
     engine = OwnEngine(folder, *options, data=_small_disk(folder, disk_bytes) if disk_bytes else None)

@@ -23,6 +23,7 @@ from ccx_orchestrator.cluster.dispatcher import Dispatcher
 from ccx_orchestrator.cluster.no_sandboxes import NoSandboxes
 from ccx_orchestrator.cluster.node import Cluster, Self
 from ccx_orchestrator.cluster.roster import Roster
+from ccx_orchestrator.docker_sandbox.enforcement import check_limits
 from ccx_orchestrator.docker_sandbox.engine import Engine, open_engine
 from ccx_orchestrator.docker_sandbox.executor import DockerExecutor
 from ccx_orchestrator.docker_sandbox.hardening import Owner, Runtime
@@ -129,6 +130,7 @@ async def _open_executor(settings: Settings) -> AsyncIterator[_Here]:
         yield _Here(await asyncio.to_thread(Languages.without_images, settings.images_dir), NoSandboxes())
         return
     async with open_engine() as engine:
+        await check_limits(engine)
         languages = await Languages.find_images(engine, settings.images_dir, settings.languages)
         runtimes = await choose_runtimes(
             engine, languages, settings.runtime, settings.runtimes, settings.images_dir, settings.name

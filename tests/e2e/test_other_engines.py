@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 import psutil
 import pytest
 
 from ccx.wire import Verdict
+from ccx_orchestrator.docker_sandbox.enforcement import NoLimits
+from tests.e2e.test_doctor import findings
 from tests.hostile.arena import INNOCENT
 from tests.hostile.attack import Attack
 from tests.hostile.test_hostile_programs import ATTACKS
 from tests.node import LocalNode, SandboxWatch, engine_client, local_node, submission
-from tests.own_engine import IS_POSSIBLE, REMAPPED, own_engine
+from tests.own_engine import IS_POSSIBLE, REMAPPED, ROOTLESS, own_engine
 
 pytestmark = [
     pytest.mark.docker,
@@ -58,3 +62,21 @@ async def test_with_remapped_users_all_is_as_usual_and_root_is_nobody(
                 runner = psutil.Process(client.api.inspect_container(started.container)["State"]["Pid"])
                 assert runner.uids().real == first
                 await local.client.cancel(accepted.id)
+
+
+async def test_a_rootless_engine_that_has_no_cgroups_is_refused_before_it_runs_anything(
+    images: None, node_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_engine(ROOTLESS, images=("ccx-c",)) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        with pytest.raises(NoLimits, match="cannot limit memory and processes"):
+            async with local_node(node_name):
+                pass
+        status, found = await findings()
+        with engine_client() as client:
+            assert client.api.info()["SecurityOptions"][-1] == "name=rootless"
+            ran = client.events(since=0, until=int(time.time()), decode=True, filters={"type": "container"})
+            assert list(ran) == []
+    assert status == 1
+    assert {name for name, finding in found.items() if finding["status"] == "failed"} == {"cgroups", "node"}
+    assert "cgroup version 2" in found["cgroups"]["remedy"]

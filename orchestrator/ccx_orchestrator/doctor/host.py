@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ccx_orchestrator.docker_sandbox.enforcement import REMEDY, not_limited
 from ccx_orchestrator.doctor.finding import Finding, failed, ok, warning
 
 OLDEST_ENGINE = (20, 10)
@@ -38,14 +39,9 @@ def _version(version: str) -> Finding:
 
 
 def _cgroups(about: Mapping[str, Any]) -> Finding:
-    missing = [limit for limit in ("MemoryLimit", "PidsLimit") if not about.get(limit)]
     detail = f"version {about.get('CgroupVersion', '?')}, driver {about.get('CgroupDriver', '?')}"
-    if missing:
-        remedy = (
-            "Have the kernel enforce them: boot with cgroup_enable=memory, or give a rootless engine cgroup version 2 "
-            "with delegation of memory and pids."
-        )
-        return failed("cgroups", f"{detail}; the engine cannot set: {', '.join(missing)}", remedy)
+    if lacking := not_limited(about):
+        return failed("cgroups", f"{detail}; the engine cannot limit {' and '.join(lacking)}", REMEDY)
     return ok("cgroups", detail)
 
 

@@ -1,0 +1,31 @@
+"""What an engine must be able to hold a program to. Where it cannot, nothing is run: a limit would be a mere wish."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ccx.errors import CcxError
+from ccx_orchestrator.docker_sandbox.engine import Engine
+
+# The engine's word for each, and ours. It takes a limit that it cannot set without an error.
+NEEDED = {"MemoryLimit": "memory", "PidsLimit": "processes"}
+REMEDY = (
+    "Have the kernel do it: boot with cgroup_enable=memory, or give a rootless engine cgroup version 2 with delegation "
+    "of memory and pids."
+)
+
+
+class NoLimits(CcxError):
+    """An engine that would run programs without the limits they are given."""
+
+
+def not_limited(about: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an engine that says this of itself does not limit."""
+    return tuple(name for word, name in NEEDED.items() if not about.get(word))
+
+
+async def check_limits(engine: Engine) -> None:
+    """Raise NoLimits, with the remedy, or EngineUnavailable."""
+    if lacking := not_limited(await engine.about()):
+        raise NoLimits(f"The Docker engine cannot limit {' and '.join(lacking)}. {REMEDY}")
