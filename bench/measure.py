@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
+
 from bench.programs import Program, hello
 from bench.sides import CannotRun, Node, Runs, execute, over_http, pool_is_full
 
@@ -160,6 +162,12 @@ async def footprint(node: Node, owner: str) -> Footprint:
     return Footprint(node.memory_bytes(), node.descriptors(), node.threads(), len(listed.split()))
 
 
+async def _start_all_threads(url: str) -> None:
+    """A node starts the threads that read its store when they are first needed: now, not while it is measured."""
+    async with httpx2.AsyncClient(base_url=url) as http:
+        await asyncio.gather(*(http.get("/v1/submissions") for _ in range(32)))
+
+
 async def soak(node: Node, owner: str, run: Runs, count: int) -> tuple[Footprint, Footprint]:
     """What the node holds after a tenth of so many submissions, and after all."""
 
@@ -173,6 +181,7 @@ async def soak(node: Node, owner: str, run: Runs, count: int) -> tuple[Footprint
         await asyncio.gather(*(client() for _ in range(4)))
 
     await some(count // 10)
+    await _start_all_threads(node.url)
     before = await footprint(node, owner)
     await some(count - count // 10)
     return before, await footprint(node, owner)
