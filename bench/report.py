@@ -230,7 +230,8 @@ def _method(figures: dict[str, Any]) -> list[str]:
         "in a fresh directory, without any sandbox. epicbox and llm-sandbox run in an environment of their own, on the same "
         "images with an empty entry point: epicbox 1.1 needs urllib3 before 2, more memory and time than its defaults for "
         "Java, and gets its sources by `put_archive`; llm-sandbox must be told to keep the image, to skip setting up an "
-        "environment, and knows no C. The node that is given so many in a row keeps as many sandboxes before as after. A p99 of few samples is their maximum.",
+        "environment, and knows no C. The node that is given so many in a row keeps as many sandboxes before as after. A "
+        "p99 of few samples is their maximum.",
     ]
 
 

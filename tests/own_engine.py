@@ -21,6 +21,7 @@ from tests.node import DEADLINE_SECONDS, Told, engine_client
 
 START_SECONDS = 60.0
 # An engine that remaps users looks up whose they are: it finds ours, and the host's stay as they are.
+# A rootless one takes a user namespace, in which it may not touch what the host's own engine has in /run.
 # crun refuses a host with both versions of cgroups: a marker has this engine see the first alone.
 PREPARE = """
 if [ -e "$0/one-cgroup-version" ] && mountpoint -q /sys/fs/cgroup/unified; then

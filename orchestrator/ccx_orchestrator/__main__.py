@@ -16,6 +16,7 @@ from ccx_orchestrator.docker_sandbox.engine import connect
 from ccx_orchestrator.docker_sandbox.images import Workshop, build
 from ccx_orchestrator.docker_sandbox.proof import prove
 from ccx_orchestrator.doctor.examination import examine
+from ccx_orchestrator.domain.addresses import url_of
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.serving import listen, serving, stop_signal
 from ccx_orchestrator.settings import Settings, load_settings
@@ -51,7 +52,7 @@ async def _serve(settings: Settings) -> int:
             stopped = stop_signal()  # before anybody is told that there is something to stop
             served = ", ".join(language.name for language in node.languages.all()) or "no language"
             sys.stderr.write(
-                f"ccx: node {settings.name!r} serves {served} with {settings.max_tasks} slots on http://{host}:{port}"
+                f"ccx: node {settings.name!r} serves {served} with {settings.max_tasks} slots on {url_of(host, port)}"
                 " (Ctrl-C stops it)\n"
             )
             async with node.joined():

@@ -130,10 +130,11 @@ async def _open_executor(settings: Settings) -> AsyncIterator[_Here]:
         yield _Here(await asyncio.to_thread(Languages.without_images, settings.images_dir), NoSandboxes())
         return
     async with open_engine() as engine:
-        await check_limits(engine)
+        about = await engine.about()
+        check_limits(about)
         languages = await Languages.find_images(engine, settings.images_dir, settings.languages)
         runtimes = await choose_runtimes(
-            engine, languages, settings.runtime, settings.runtimes, settings.images_dir, settings.name
+            engine, about, languages, settings.runtime, settings.runtimes, settings.images_dir, settings.name
         )
         async with (
             _open_sandboxes(engine, settings.name) as sandboxes,

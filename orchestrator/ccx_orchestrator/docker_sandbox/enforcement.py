@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccx.errors import CcxError
-from ccx_orchestrator.docker_sandbox.engine import Engine
 
 # The engine's word for each, and ours. It takes a limit that it cannot set without an error.
 NEEDED = {"MemoryLimit": "memory", "PidsLimit": "processes"}
@@ -25,7 +24,7 @@ def not_limited(about: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for word, name in NEEDED.items() if not about.get(word))
 
 
-async def check_limits(engine: Engine) -> None:
-    """Raise NoLimits, with the remedy, or EngineUnavailable."""
-    if lacking := not_limited(await engine.about()):
+def check_limits(about: Mapping[str, Any]) -> None:
+    """Raise NoLimits, with the remedy, where an engine that says this of itself is none to run programs on."""
+    if lacking := not_limited(about):
         raise NoLimits(f"The Docker engine cannot limit {' and '.join(lacking)}. {REMEDY}")

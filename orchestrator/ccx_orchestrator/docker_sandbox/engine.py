@@ -85,11 +85,6 @@ class Engine:
         labels = found["Config"].get("Labels") or {}
         return Image(found["Id"], labels.get("ccx.version", ""), labels.get("ccx.digest", ""))
 
-    async def runtimes(self) -> tuple[str, frozenset[str]]:
-        """The runtime that containers get unasked, and all that the engine knows."""
-        found = await self._call(self._transport.call, "GET", "/info")
-        return found["DefaultRuntime"], frozenset(found["Runtimes"])
-
     async def create(self, name: str, config: dict[str, Any]) -> None:
         """Create a container. Raises ImageMissing."""
         try:

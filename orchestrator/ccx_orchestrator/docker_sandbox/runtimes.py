@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -32,16 +33,22 @@ class BadRuntime(CcxError):
 
 
 async def choose_runtimes(
-    engine: Engine, languages: Languages, general: str | None, special: Mapping[str, str], images: Path, node: str
+    engine: Engine,
+    about: Mapping[str, Any],
+    languages: Languages,
+    general: str | None,
+    special: Mapping[str, str],
+    images: Path,
+    node: str,
 ) -> dict[str, Runtime]:
     """The runtime of each language that has one by the settings, or whose limits cannot be changed while it runs; each
-    has run that language's reference program, in a sandbox of that node.
+    has run that language's reference program, in a sandbox of that node. `about` is what the engine says of itself.
 
     Raises UnknownLanguage, ImageMissing, BadRuntime or EngineUnavailable.
     """
     chosen = dict.fromkeys((language.name for language in languages.all()), general) if general else {}
     chosen |= {languages.find(name).name: runtime for name, runtime in special.items()}
-    default, known = await engine.runtimes()
+    default, known = about["DefaultRuntime"], frozenset(about["Runtimes"])
     if unknown := sorted({runtime for runtime in chosen.values() if runtime} - known):
         raise BadRuntime(_unknown(unknown[0], known))
     named = {name: runtime for name, runtime in chosen.items() if runtime and runtime != default}
