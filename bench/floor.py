@@ -15,9 +15,9 @@ from typing import Any
 
 import docker
 
-from ccx_orchestrator.docker_sandbox.hardening import Identity, Owner, SandboxSpec, container_config
-from ccx_orchestrator.docker_sandbox.transport import Transport
-from tests.own_engine import CRUN, IS_POSSIBLE, own_engine
+from ccx_orchestrator.docker_host.engine.transport import Transport
+from ccx_orchestrator.docker_host.sandboxes.hardening import Identity, Owner, SandboxSpec, container_config
+from tests.support.own_engine import CRUN, IS_POSSIBLE, own_engine
 
 MIB = 1 << 20
 PARKED = "ccx-bench-parked"

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from tests.hostile.arena import Arena, processes_of
-from tests.node import sandboxes_of
+from tests.support.node import sandboxes_of
 
 GROWTH_SHARE = 0.10
 GROWTH_BYTES = 8 << 20

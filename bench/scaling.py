@@ -22,15 +22,16 @@ from ccx.client import Client
 from ccx.errors import NodeUnreachable
 from ccx.wire import LanguageInfo, Lease, Limits, NodeInfo, NodeReport, SourceFile, SubmissionRequest, Usage, Verdict
 from ccx_orchestrator.cluster.dispatcher import Dispatcher
-from ccx_orchestrator.cluster.no_sandboxes import NoSandboxes
+from ccx_orchestrator.cluster.no_executor import NoExecutor
 from ccx_orchestrator.cluster.roster import Roster, Times
 from ccx_orchestrator.domain.dispatch import Capacity, Dispatch, Lane
 from ccx_orchestrator.domain.events import Event, Finished, Restarted, Started
 from ccx_orchestrator.domain.language import Language
-from ccx_orchestrator.domain.patience import Patience
 from ccx_orchestrator.domain.plan import Plan, make_plan
-from ccx_orchestrator.ports import Controls, Emit, NodeFull, NodeLink, NodeLost
-from tests.languages import language
+from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
+from ccx_orchestrator.ports.execution import Controls, Emit
+from ccx_orchestrator.ports.nodes import NodeFull, NodeLink, NodeLost
+from tests.support.languages import language
 
 LANGUAGES = ("c", "java", "python")
 SIZES = (1, 10, 50, 100, 250, 500)
@@ -167,7 +168,9 @@ class Cluster:
 
     def __post_init__(self) -> None:
         self.links: dict[str, NodeLink] = {}
-        self.dispatcher = Dispatcher(Dispatch(Capacity(0, 0, frozenset())), NoSandboxes(), self.links, Patience(60.0))
+        self.dispatcher = Dispatcher(
+            Dispatch(Capacity(0, 0, frozenset())), NoExecutor(), self.links, UnservedLanes(60.0)
+        )
         by_url = {f"http://{slave.number}": slave for slave in self.slaves}
         self.roster = Roster(
             self.dispatcher, by_url.__getitem__, self.links, "master", lambda: datetime.now(UTC), self.times

@@ -29,7 +29,7 @@ from ccx.wire import Submission, SubmissionRequest, Verdict
 from tests.hostile.arena import Arena
 from tests.hostile.attack import Attack
 from tests.hostile.test_hostile_programs import ATTACKS
-from tests.node import NodeProcess, SandboxWatch, submission
+from tests.support.node import NodeProcess, SandboxWatch, submission
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "security.md"
 BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"

@@ -33,8 +33,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from ccx.wire import CaseResult, State, Submission, SubmissionRequest, Verdict
 from ccx_orchestrator import logs
 from ccx_orchestrator.api.app import Node, create_app
-from ccx_orchestrator.domain.identity import Identities
 from ccx_orchestrator.domain.scheduling import Backlog
+from ccx_orchestrator.domain.submission_ids import SubmissionIds
 from ccx_orchestrator.metrics import Metrics
 from ccx_orchestrator.serving import listen, serving
 from ccx_orchestrator.store.blobs import pack
@@ -44,7 +44,7 @@ from ccx_orchestrator.store.sql import SqlStore
 from ccx_orchestrator.store.sqlite import open_sqlite
 from ccx_orchestrator.store.tables import results, submissions
 from ccx_orchestrator.submissions.service import Submissions
-from tests.fakes import HELLO, FakeCatalogue, FakeExecutor
+from tests.support.fakes import HELLO, FakeCatalogue, FakeExecutor
 
 RUN_SECONDS = 0.010
 SLOTS = 2
@@ -215,7 +215,7 @@ async def acceptance_of_the_store(store: Store, count: int) -> float:
 
 async def fill(store: SqlStore, count: int) -> list[str]:
     """That many finished submissions, as they would be after a long time; some of their ids."""
-    identities, chance = Identities(), random.Random(1)  # noqa: S311
+    identities, chance = SubmissionIds(), random.Random(1)  # noqa: S311
     begin = datetime.now(UTC) - timedelta(days=3)
     sample: list[str] = []
     for start in range(0, count, CHUNK):
@@ -342,7 +342,7 @@ def run() -> None:
         if asked.postgres:
             asyncio.run(main(scale, folder, asked.postgres))
         else:
-            from tests.postgres import postgres_server
+            from tests.support.postgres import postgres_server
 
             with postgres_server() as url:
                 asyncio.run(main(scale, folder, url))

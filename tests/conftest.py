@@ -14,7 +14,7 @@ import pytest
 
 from ccx.client import Client
 from ccx.wire import Submission, Verdict
-from tests.node import (
+from tests.support.node import (
     DEADLINE_SECONDS,
     NodeProcess,
     Runs,
@@ -24,7 +24,7 @@ from tests.node import (
     containers_with,
     submission,
 )
-from tests.postgres import fresh_database, postgres_server
+from tests.support.postgres import fresh_database, postgres_server
 
 BUILD_SECONDS = 1_800
 

@@ -12,9 +12,9 @@ import uvloop
 
 from ccx_orchestrator import logs
 from ccx_orchestrator.bootstrap import open_node
-from ccx_orchestrator.docker_sandbox.engine import connect
-from ccx_orchestrator.docker_sandbox.images import Workshop, build
-from ccx_orchestrator.docker_sandbox.proof import prove
+from ccx_orchestrator.docker_host.checks.image_check import prove
+from ccx_orchestrator.docker_host.engine.client import connect
+from ccx_orchestrator.docker_host.image_builds.build import Workshop, build
 from ccx_orchestrator.doctor.examination import examine
 from ccx_orchestrator.domain.addresses import url_of
 from ccx_orchestrator.domain.language import Language

@@ -16,38 +16,42 @@ from fastapi import FastAPI
 from ccx.errors import EngineUnavailable
 from ccx.wire import Announcement, PoolHealth
 from ccx_orchestrator.api.app import Node, create_app
-from ccx_orchestrator.api.nodes import Gate
+from ccx_orchestrator.api.node_routes import Gate
 from ccx_orchestrator.callbacks.caller import HttpCaller
+from ccx_orchestrator.callbacks.delivery import Callbacks
 from ccx_orchestrator.cluster.catalogue import ClusterCatalogue
 from ccx_orchestrator.cluster.dispatcher import Dispatcher
-from ccx_orchestrator.cluster.no_sandboxes import NoSandboxes
-from ccx_orchestrator.cluster.node import Cluster, Self
+from ccx_orchestrator.cluster.no_executor import NoExecutor
+from ccx_orchestrator.cluster.overview import Cluster, ThisNode
 from ccx_orchestrator.cluster.roster import Roster
-from ccx_orchestrator.docker_sandbox.enforcement import check_limits
-from ccx_orchestrator.docker_sandbox.engine import Engine, open_engine
-from ccx_orchestrator.docker_sandbox.executor import DockerExecutor
-from ccx_orchestrator.docker_sandbox.hardening import Owner, Runtime
-from ccx_orchestrator.docker_sandbox.janitor import Janitor, this_process
-from ccx_orchestrator.docker_sandbox.language_folder import Languages
-from ccx_orchestrator.docker_sandbox.pool import Pool, stock_for
-from ccx_orchestrator.docker_sandbox.runtimes import choose_runtimes
-from ccx_orchestrator.docker_sandbox.sandbox import Sandboxes
+from ccx_orchestrator.docker_host.checks.runtime_choice import choose_runtimes
+from ccx_orchestrator.docker_host.engine.capabilities import check_limits
+from ccx_orchestrator.docker_host.engine.client import Engine, open_engine
+from ccx_orchestrator.docker_host.execution.executor import DockerExecutor
+from ccx_orchestrator.docker_host.janitor import Janitor, this_process
+from ccx_orchestrator.docker_host.languages.catalogue import Languages
+from ccx_orchestrator.docker_host.pool import Pool, stock_for
+from ccx_orchestrator.docker_host.sandboxes.hardening import Owner, Runtime
+from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandboxes
 from ccx_orchestrator.domain.dispatch import Capacity, Dispatch
-from ccx_orchestrator.domain.patience import Patience
 from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.domain.stocking import Policy
+from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
 from ccx_orchestrator.machine import LocalMachine
 from ccx_orchestrator.metrics import Metrics
-from ccx_orchestrator.ports import Executor, Keeper, Meter, NodeLink, Outbox, Peers
+from ccx_orchestrator.ports.callbacks import Outbox
+from ccx_orchestrator.ports.execution import Executor
+from ccx_orchestrator.ports.metering import Meter
+from ccx_orchestrator.ports.nodes import NodeLink, Peers
+from ccx_orchestrator.ports.store import Keeper
 from ccx_orchestrator.settings import Settings
-from ccx_orchestrator.slave_link.announcing import announcing
-from ccx_orchestrator.slave_link.link import Identity, SlaveLink
-from ccx_orchestrator.slave_link.names import check_name, resolve
+from ccx_orchestrator.slave_link.announcement import announcing
+from ccx_orchestrator.slave_link.dns_discovery import check_name, resolve
+from ccx_orchestrator.slave_link.link import NodeIdentity, SlaveLink
 from ccx_orchestrator.slave_link.peers import PeerLink
 from ccx_orchestrator.store.memory import MemoryStore
-from ccx_orchestrator.submissions.callbacks import Callbacks
+from ccx_orchestrator.submissions.admission_policy import AdmissionPolicy
 from ccx_orchestrator.submissions.clock import utc_now
-from ccx_orchestrator.submissions.rules import Rules
 from ccx_orchestrator.submissions.service import Submissions
 from ccx_orchestrator.tracing import traced
 
@@ -66,7 +70,7 @@ class RunningNode:
     languages: Languages
     submissions: Submissions
     settings: Settings
-    identity: Identity
+    identity: NodeIdentity
 
     @asynccontextmanager
     async def joined(self) -> AsyncIterator[None]:
@@ -127,7 +131,7 @@ class _Here:
 async def _open_executor(settings: Settings) -> AsyncIterator[_Here]:
     """A node that runs nothing itself needs no Docker engine."""
     if settings.languages == ():
-        yield _Here(await asyncio.to_thread(Languages.without_images, settings.images_dir), NoSandboxes())
+        yield _Here(await asyncio.to_thread(Languages.without_images, settings.images_dir), NoExecutor())
         return
     async with open_engine() as engine:
         about = await engine.about()
@@ -152,15 +156,15 @@ class _Parts:
     catalogue: ClusterCatalogue
     roster: Roster
     cluster: Cluster
-    identity: Identity
+    identity: NodeIdentity
 
 
 def _connect(settings: Settings, here: _Here, store: Keeper, meter: Meter) -> _Parts:
-    this = Self(settings.name, uuid4().hex, utc_now())
-    identity = Identity(this.incarnation, settings.token())
+    this = ThisNode(settings.name, uuid4().hex, utc_now())
+    identity = NodeIdentity(this.incarnation, settings.token())
     links: dict[str, NodeLink] = {}
     capacity = Capacity(settings.max_tasks, 0, frozenset(here.languages.names()))
-    dispatcher = Dispatcher(Dispatch(capacity), here.executor, links, Patience(settings.unserved_seconds))
+    dispatcher = Dispatcher(Dispatch(capacity), here.executor, links, UnservedLanes(settings.unserved_seconds))
     roster = Roster(dispatcher, lambda url: SlaveLink(url, identity), links, this.incarnation, utc_now)
     catalogue = ClusterCatalogue(
         here.languages,
@@ -195,7 +199,9 @@ def _submissions(
     peers: Peers,
 ) -> Submissions:
     backlog = Backlog(settings.max_tasks, settings.queue_bound, settings.queue_bound_bytes)
-    rules = Rules(settings.max_attempts, settings.highest_priority, takes_callbacks=bool(settings.callback_secret))
+    rules = AdmissionPolicy(
+        settings.max_attempts, settings.highest_priority, takes_callbacks=bool(settings.callback_secret)
+    )
     return Submissions(
         store,
         dispatcher,

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from ccx.wire import Submission, Verdict
-from ccx_orchestrator.ports import Meter
+from ccx_orchestrator.ports.metering import Meter
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import pytest
 
 from tests.cluster.hosts import Host, docker_host, saved_images
-from tests.node import NodeProcess
+from tests.support.node import NodeProcess
 
 ROOT = Path(__file__).parents[2]
 BUILD_SECONDS = 800

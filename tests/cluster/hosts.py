@@ -23,8 +23,8 @@ from uuid import uuid4
 import docker
 from docker.errors import DockerException
 
-from tests.cgroups import containers_in, remove_cgroups
-from tests.node import NodeProcess
+from tests.support.cgroups import containers_in, remove_cgroups
+from tests.support.node import NodeProcess
 
 ENGINE_SECONDS = 60.0
 STOP_SECONDS = 20.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ccx_orchestrator.docker_sandbox.hardening import Identity, Owner, SandboxSpec, container_config
+from ccx_orchestrator.docker_host.sandboxes.hardening import Identity, Owner, SandboxSpec, container_config
 
 NAME = "ccx-proxy-test"
 CREATE = f"/v1.41/containers/create?name={NAME}"

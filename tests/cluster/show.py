@@ -15,7 +15,7 @@ from ccx.client import Client
 from ccx.errors import CcxError
 from ccx.wire import Submission, Verdict
 from tests.cluster.hosts import Host, docker_host, saved_images
-from tests.node import NodeProcess, eventually, submission
+from tests.support.node import NodeProcess, eventually, submission
 
 NEEDED = ("ip", "nsenter", "dockerd")
 EACH = 4

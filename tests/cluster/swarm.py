@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.hosts import SEEN_AT, Host, linked
-from tests.node import ccx_environment
+from tests.support.node import ccx_environment
 
 ROOT = Path(__file__).parents[2]
 COMMAND_SECONDS = 120

@@ -14,7 +14,7 @@ from ccx.wire import NodeHealth, NodeReport, Verdict
 from ccx_orchestrator.domain.breaker import FIRST_PAUSE_SECONDS, TOLERATED
 from tests.cluster.babbler import BABBLES, Babbler, babbling
 from tests.cluster.test_overflow import HELLO, run
-from tests.node import DEADLINE_SECONDS, LocalNode, NodeProcess, eventually, local_node
+from tests.support.node import DEADLINE_SECONDS, LocalNode, NodeProcess, eventually, local_node
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

@@ -21,7 +21,7 @@ from ccx.wire import Submission, SubmissionRequest, Verdict
 from tests.cluster.conftest import StartsSlaves
 from tests.cluster.hosts import Host
 from tests.cluster.test_overflow import until_it_knows
-from tests.node import DEADLINE_SECONDS, NodeProcess, StartsNodes, containers_with, eventually, submission
+from tests.support.node import DEADLINE_SECONDS, NodeProcess, StartsNodes, containers_with, eventually, submission
 
 SECONDS = float(os.environ.get("CCX_CHAOS_SECONDS", "20"))
 SUBMISSIONS = int(os.environ.get("CCX_CHAOS_SUBMISSIONS", "60"))

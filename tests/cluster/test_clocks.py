@@ -12,7 +12,7 @@ import pytest
 from ccx.client import Client
 from ccx.wire import FORWARDED_HEADER, Lease, NodeHealth, Usage, Verdict
 from tests.cluster.test_overflow import SLEEPS, run, until_it_knows
-from tests.node import DEADLINE_SECONDS, NodeProcess, StartsNodes, eventually, submission
+from tests.support.node import DEADLINE_SECONDS, NodeProcess, StartsNodes, eventually, submission
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

@@ -20,7 +20,7 @@ from ccx.wire import NodeHealth, Verdict
 from tests.cluster.hosts import Host, docker_host, saved_images
 from tests.cluster.proxy_requests import ASKING, requests
 from tests.cluster.test_overflow import run
-from tests.node import ccx_command, ccx_environment, eventually
+from tests.support.node import ccx_command, ccx_environment, eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -15,7 +15,15 @@ from ccx.wire import NodeHealth, Submission, Verdict
 from tests.cluster.conftest import StartsSlaves
 from tests.cluster.hosts import Host
 from tests.cluster.test_overflow import run, until_it_knows
-from tests.node import DEADLINE_SECONDS, NodeProcess, StartsNodes, containers_with, eventually, sandboxes_of, submission
+from tests.support.node import (
+    DEADLINE_SECONDS,
+    NodeProcess,
+    StartsNodes,
+    containers_with,
+    eventually,
+    sandboxes_of,
+    submission,
+)
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(240)]
 

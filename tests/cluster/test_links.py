@@ -15,7 +15,7 @@ from ccx.events import Started
 from ccx.wire import NodeHealth, Verdict
 from tests.cluster.bad_link import GOOD, Fate, bad_link
 from tests.cluster.test_overflow import run
-from tests.node import DEADLINE_SECONDS, StartsNodes, eventually, local_node, submission
+from tests.support.node import DEADLINE_SECONDS, StartsNodes, eventually, local_node, submission
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

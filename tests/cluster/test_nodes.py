@@ -12,7 +12,7 @@ from ccx.errors import NodeNotFound, NotOfTheCluster, QueueFull
 from ccx.events import Done, Output, Started
 from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, Announcement, NodeHealth, State, Verdict
 from tests.cluster.test_overflow import HELLO, SLEEPS, run, until_it_knows
-from tests.node import DEADLINE_SECONDS, StartsNodes, eventually, submission
+from tests.support.node import DEADLINE_SECONDS, StartsNodes, eventually, submission
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

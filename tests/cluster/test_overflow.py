@@ -10,7 +10,7 @@ from ccx.client import Client
 from ccx.wire import NodeHealth, Submission, Verdict
 from tests.cluster.conftest import StartsSlaves
 from tests.cluster.hosts import Host
-from tests.node import DEADLINE_SECONDS, NodeProcess, StartsNodes, eventually, submission
+from tests.support.node import DEADLINE_SECONDS, NodeProcess, StartsNodes, eventually, submission
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

@@ -17,7 +17,7 @@ from ccx.wire import NodeHealth, Submission, Verdict
 from tests.cluster.hosts import Host, docker_host
 from tests.cluster.swarm import STACK, deployed, docker, label, swarm_of, take_label
 from tests.cluster.test_overflow import run
-from tests.node import DEADLINE_SECONDS, eventually, submission
+from tests.support.node import DEADLINE_SECONDS, eventually, submission
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 

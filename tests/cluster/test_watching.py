@@ -12,8 +12,16 @@ import pytest
 from ccx.client import Client
 from ccx.wire import NodeHealth, Submission
 from tests.cluster.test_overflow import SLEEPS, run, until_it_knows
-from tests.node import DEADLINE_SECONDS, NodeProcess, StartsNodes, ccx_command, ccx_environment, eventually, submission
-from tests.terminal import TerminalProcess
+from tests.support.node import (
+    DEADLINE_SECONDS,
+    NodeProcess,
+    StartsNodes,
+    ccx_command,
+    ccx_environment,
+    eventually,
+    submission,
+)
+from tests.support.terminal import TerminalProcess
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

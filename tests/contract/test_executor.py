@@ -12,21 +12,21 @@ from uuid import uuid4
 import pytest
 
 from ccx.wire import SourceFile, SubmissionRequest, Verdict
-from ccx_orchestrator.docker_sandbox.engine import open_engine
-from ccx_orchestrator.docker_sandbox.executor import DockerExecutor
-from ccx_orchestrator.docker_sandbox.hardening import Owner
-from ccx_orchestrator.docker_sandbox.janitor import this_process
-from ccx_orchestrator.docker_sandbox.language_folder import Languages
-from ccx_orchestrator.docker_sandbox.sandbox import Sandboxes
+from ccx_orchestrator.docker_host.engine.client import open_engine
+from ccx_orchestrator.docker_host.execution.executor import DockerExecutor
+from ccx_orchestrator.docker_host.janitor import this_process
+from ccx_orchestrator.docker_host.languages.catalogue import Languages
+from ccx_orchestrator.docker_host.sandboxes.hardening import Owner
+from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandboxes
 from ccx_orchestrator.domain.controls import InputEnded, Signalled, Typed
 from ccx_orchestrator.domain.events import Event, Finished, Output, Started, StepJudged, Stream
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.domain.plan import Plan, make_interactive, make_plan
-from ccx_orchestrator.ports import Executor
+from ccx_orchestrator.ports.execution import Executor
 from ccx_orchestrator.settings import Settings
 from ccx_orchestrator.submissions.console import Console
-from tests.fakes import ECHO, FAIL, HANG, HELLO, FakeExecutor
-from tests.languages import language
+from tests.support.fakes import ECHO, FAIL, HANG, HELLO, FakeExecutor
+from tests.support.languages import language
 
 DEADLINE_SECONDS = 30.0
 ECHO_IN_PYTHON = """

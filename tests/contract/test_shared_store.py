@@ -12,7 +12,7 @@ from typing import Protocol
 import pytest
 
 from ccx.wire import State
-from ccx_orchestrator.ports import News, NewsKind
+from ccx_orchestrator.ports.store import News, NewsKind
 from ccx_orchestrator.store.postgres import PostgresStore, open_postgres
 from tests.contract.test_store import LANGUAGES, identity, result, ticket
 

@@ -13,7 +13,7 @@ import pytest
 from ccx.errors import KeyReused
 from ccx.wire import CaseResult, SourceFile, State, Submission, SubmissionRequest, Verdict
 from ccx_orchestrator.domain.ticket import IdempotencyKey, Ticket, digest_of
-from ccx_orchestrator.ports import Filter
+from ccx_orchestrator.ports.store import Filter
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.store.postgres import open_postgres
 from ccx_orchestrator.store.sql import SqlStore

@@ -12,7 +12,7 @@ import pytest
 from ccx.client import Client
 from ccx.events import Output, Queued
 from ccx.wire import Verdict
-from tests.node import DEADLINE_SECONDS, NodeProcess, SandboxWatch, submission
+from tests.support.node import DEADLINE_SECONDS, NodeProcess, SandboxWatch, submission
 
 pytestmark = pytest.mark.docker
 

@@ -14,9 +14,16 @@ from typing import Any
 
 import pytest
 
-from ccx.cli.exit_codes import ExitCode
+from ccx.cli.output.exit_codes import ExitCode
 from ccx.wire import Submission, Verdict
-from tests.node import DEADLINE_SECONDS, NodeProcess, SandboxWatch, ccx_command, ccx_environment, containers_with
+from tests.support.node import (
+    DEADLINE_SECONDS,
+    NodeProcess,
+    SandboxWatch,
+    ccx_command,
+    ccx_environment,
+    containers_with,
+)
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("images")]
 

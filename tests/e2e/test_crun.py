@@ -8,8 +8,8 @@ import pytest
 
 from ccx.wire import Verdict
 from tests.hostile.test_hostile_programs import ATTACKS
-from tests.node import containers_with, engine_client, eventually, local_node, submission
-from tests.own_engine import CRUN, IS_POSSIBLE, own_engine
+from tests.support.node import containers_with, engine_client, eventually, local_node, submission
+from tests.support.own_engine import CRUN, IS_POSSIBLE, own_engine
 
 pytestmark = [
     pytest.mark.docker,

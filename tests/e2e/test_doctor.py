@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine_proxy import EngineProxy, Tamper
-from tests.node import DEADLINE_SECONDS, ccx_command, ccx_environment, containers_with
+from tests.support.engine_proxy import EngineProxy, Tamper
+from tests.support.node import DEADLINE_SECONDS, ccx_command, ccx_environment, containers_with
 
 pytestmark = pytest.mark.docker
 

@@ -9,9 +9,9 @@ import pytest
 
 from ccx.errors import EngineUnavailable
 from ccx.wire import Verdict
-from ccx_orchestrator.docker_sandbox import janitor
-from tests.node import DEADLINE_SECONDS, eventually, local_node, sandboxes_of, submission
-from tests.own_engine import IS_POSSIBLE, OwnEngine, own_engine
+from ccx_orchestrator.docker_host import janitor
+from tests.support.node import DEADLINE_SECONDS, eventually, local_node, sandboxes_of, submission
+from tests.support.own_engine import IS_POSSIBLE, OwnEngine, own_engine
 
 pytestmark = [
     pytest.mark.docker,

@@ -12,9 +12,18 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from ccx.client import Client
 from ccx.errors import InvalidSubmission
 from ccx.wire import Verdict
-from ccx_orchestrator.docker_sandbox import executor, sandbox
-from tests.makeshift_language import describe_language, makeshift_image
-from tests.node import DEADLINE_SECONDS, LocalNode, SandboxWatch, engine_client, local_node, sandboxes_of, submission
+from ccx_orchestrator.docker_host.execution import executor
+from ccx_orchestrator.docker_host.sandboxes import lifecycle
+from tests.support.makeshift_language import describe_language, makeshift_image
+from tests.support.node import (
+    DEADLINE_SECONDS,
+    LocalNode,
+    SandboxWatch,
+    engine_client,
+    local_node,
+    sandboxes_of,
+    submission,
+)
 
 pytestmark = pytest.mark.docker
 
@@ -140,7 +149,7 @@ async def test_a_sandbox_that_does_not_answer_is_ended_by_the_nodes_own_clock(
 async def test_an_image_without_our_runner_is_given_up(
     node_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entrypoint: str
 ) -> None:
-    monkeypatch.setattr(sandbox, "READY_SECONDS", 1.0)
+    monkeypatch.setattr(lifecycle, "READY_SECONDS", 1.0)
     language = f"foreign-{node_name[-8:]}"
     describe_language(tmp_path, language)
     with makeshift_image(language, f"ENTRYPOINT {entrypoint}"):

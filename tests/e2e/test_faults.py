@@ -15,10 +15,12 @@ import pytest
 from ccx.client import Client
 from ccx.errors import CcxError
 from ccx.wire import Submission, SubmissionRequest, Verdict
-from ccx_orchestrator.docker_sandbox import executor, janitor, sandbox
-from ccx_orchestrator.docker_sandbox.engine import Engine, Image
-from tests.engine_proxy import EngineProxy
-from tests.node import (
+from ccx_orchestrator.docker_host import janitor
+from ccx_orchestrator.docker_host.engine.client import Engine, Image
+from ccx_orchestrator.docker_host.execution import executor
+from ccx_orchestrator.docker_host.sandboxes import lifecycle
+from tests.support.engine_proxy import EngineProxy
+from tests.support.node import (
     DEADLINE_SECONDS,
     LocalNode,
     NodeProcess,
@@ -30,7 +32,7 @@ from tests.node import (
     sandboxes_of,
     submission,
 )
-from tests.own_engine import IS_POSSIBLE, own_engine
+from tests.support.own_engine import IS_POSSIBLE, own_engine
 
 pytestmark = [
     pytest.mark.docker,
@@ -130,7 +132,7 @@ async def test_a_runner_that_is_none_is_our_fault(
     runner: str, runner_images: dict[str, str], node_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executor, "GRACE_SECONDS", 0.5)
-    monkeypatch.setattr(sandbox, "READY_SECONDS", 5.0 if "silent" not in runner else 1.0)
+    monkeypatch.setattr(lifecycle, "READY_SECONDS", 5.0 if "silent" not in runner else 1.0)
     async with local_node(node_name, max_tasks=1) as local:
         served = local.node.languages._served
         good, served["python"] = served["python"], Image(runner_images[runner], "", "")

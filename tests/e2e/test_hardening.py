@@ -11,7 +11,7 @@ import pytest
 
 from ccx.client import Client
 from ccx.wire import Verdict
-from tests.node import NodeProcess, Runs, SandboxWatch, engine_client, submission
+from tests.support.node import NodeProcess, Runs, SandboxWatch, engine_client, submission
 
 pytestmark = pytest.mark.docker
 

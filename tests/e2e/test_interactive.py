@@ -12,7 +12,7 @@ import pytest
 from ccx.events import CaseEnded, Done, Output
 from ccx.messages import Terminal
 from ccx.wire import Verdict
-from tests.node import (
+from tests.support.node import (
     DEADLINE_SECONDS,
     NodeProcess,
     SandboxWatch,
@@ -21,7 +21,7 @@ from tests.node import (
     ccx_environment,
     submission,
 )
-from tests.terminal import TerminalProcess
+from tests.support.terminal import TerminalProcess
 
 pytestmark = pytest.mark.docker
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ccx.wire import Verdict
-from tests.node import DEADLINE_SECONDS, NodeProcess, ccx_command, ccx_environment, submission
+from tests.support.node import DEADLINE_SECONDS, NodeProcess, ccx_command, ccx_environment, submission
 
 pytestmark = pytest.mark.docker
 

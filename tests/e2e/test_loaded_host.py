@@ -8,7 +8,7 @@ import os
 import pytest
 
 from ccx.wire import Verdict
-from tests.node import StartsNodes, submission
+from tests.support.node import StartsNodes, submission
 
 pytestmark = pytest.mark.docker
 

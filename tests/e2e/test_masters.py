@@ -12,7 +12,7 @@ import pytest
 
 from ccx.events import Done, Event, Output, Queued
 from ccx.wire import State, Verdict
-from tests.node import NodeProcess, StartsNodes, eventually, submission
+from tests.support.node import NodeProcess, StartsNodes, eventually, submission
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 

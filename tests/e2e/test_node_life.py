@@ -20,8 +20,8 @@ import pytest
 from ccx.client import Client
 from ccx.errors import ImageMissing, KeyReused, QueueFull, ShuttingDown
 from ccx.wire import State, Submission, SubmissionRequest, Verdict
-from tests.makeshift_language import describe_language, makeshift_image
-from tests.node import (
+from tests.support.makeshift_language import describe_language, makeshift_image
+from tests.support.node import (
     DEADLINE_SECONDS,
     NodeProcess,
     SandboxWatch,

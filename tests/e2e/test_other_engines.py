@@ -8,13 +8,13 @@ import psutil
 import pytest
 
 from ccx.wire import Verdict
-from ccx_orchestrator.docker_sandbox.enforcement import NoLimits
+from ccx_orchestrator.docker_host.engine.capabilities import NoLimits
 from tests.e2e.test_doctor import findings
 from tests.hostile.arena import INNOCENT
 from tests.hostile.attack import Attack
 from tests.hostile.test_hostile_programs import ATTACKS
-from tests.node import LocalNode, SandboxWatch, engine_client, local_node, submission
-from tests.own_engine import IS_POSSIBLE, REMAPPED, ROOTLESS, own_engine
+from tests.support.node import LocalNode, SandboxWatch, engine_client, local_node, submission
+from tests.support.own_engine import IS_POSSIBLE, REMAPPED, ROOTLESS, own_engine
 
 pytestmark = [
     pytest.mark.docker,

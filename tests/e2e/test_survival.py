@@ -15,7 +15,7 @@ import pytest
 from ccx.client import Client
 from ccx.errors import NodeUnreachable, ShuttingDown, UnexpectedAnswer
 from ccx.wire import State, Submission, SubmissionRequest, Verdict
-from tests.node import NodeProcess, StartsNodes, eventually, sandboxes_of, submission
+from tests.support.node import NodeProcess, StartsNodes, eventually, sandboxes_of, submission
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 

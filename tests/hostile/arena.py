@@ -12,7 +12,7 @@ import psutil
 from ccx.client import Client
 from ccx.wire import Submission, Verdict
 from tests.hostile.attack import Attack
-from tests.node import NodeProcess, SandboxWatch, engine_client, eventually, sandboxes_of, submission
+from tests.support.node import NodeProcess, SandboxWatch, engine_client, eventually, sandboxes_of, submission
 
 GONE_SECONDS = 10.0
 IDLE_SHARE = 0.25  # of one processor

@@ -7,7 +7,7 @@ from textwrap import dedent
 from typing import Any
 
 from ccx.wire import CaseResult, StepUsage, Submission, SubmissionRequest, Verdict
-from tests.node import submission
+from tests.support.node import submission
 
 MIB = 1 << 20
 BEGUN = "begun\n"

@@ -20,8 +20,8 @@ import pytest
 from ccx.client import Client
 from ccx.wire import CaseResult, Submission, Verdict
 from ccx_orchestrator.doctor.sandboxes import FOLDER
-from tests.node import NodeProcess, containers_with, engine_client, eventually, sandboxes_of, submission
-from tests.own_engine import IS_POSSIBLE, OwnEngine, own_engine
+from tests.support.node import NodeProcess, containers_with, engine_client, eventually, sandboxes_of, submission
+from tests.support.own_engine import IS_POSSIBLE, OwnEngine, own_engine
 
 RUNSC = shutil.which("runsc")
 pytestmark = [

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ccx.wire import Verdict
-from ccx_orchestrator.docker_sandbox.confinement import PROFILE_FILE, seccomp_profile
-from tests.node import NodeProcess, Runs, SandboxWatch, engine_client, submission
+from ccx_orchestrator.docker_host.sandboxes.kernel_surface import PROFILE_FILE, seccomp_profile
+from tests.support.node import NodeProcess, Runs, SandboxWatch, engine_client, submission
 
 PROFILE: dict[str, Any] = json.loads(PROFILE_FILE.read_text())
 ALLOWED = {name for group in PROFILE["syscalls"] if group["action"] == "SCMP_ACT_ALLOW" for name in group["names"]}

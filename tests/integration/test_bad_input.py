@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from ccx.wire import Health, Problem
-from tests.node import NodeProcess, SandboxWatch
+from tests.support.node import NodeProcess, SandboxWatch
 
 pytestmark = pytest.mark.docker
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import PuppetExecutor
-from tests.node import ccx_command, ccx_environment
-from tests.puppet_node import PuppetNode, program, puppet_node
-from tests.terminal import TerminalProcess
+from tests.support.fakes import PuppetExecutor
+from tests.support.node import ccx_command, ccx_environment
+from tests.support.puppet_node import PuppetNode, program, puppet_node
+from tests.support.terminal import TerminalProcess
 
 DEADLINE_SECONDS = 60.0
 

@@ -14,10 +14,10 @@ from ccx.client import Client
 from ccx.errors import InvalidSubmission, SubmissionNotFound
 from ccx.events import Done, Event, Output, Queued
 from ccx.wire import State, Submission, Verdict
-from ccx_orchestrator.submissions import following
-from tests.fakes import PuppetExecutor
-from tests.node import eventually
-from tests.puppet_node import PuppetNode, RawAnswer, ServerSent, program, puppet_node, raw_request, server_sent
+from ccx_orchestrator.submissions.reading import event_stream
+from tests.support.fakes import PuppetExecutor
+from tests.support.node import eventually
+from tests.support.puppet_node import PuppetNode, RawAnswer, ServerSent, program, puppet_node, raw_request, server_sent
 
 DEADLINE_SECONDS = 30.0
 BODY = program().model_dump_json().encode()
@@ -234,7 +234,7 @@ async def test_two_hundred_readers_of_one_submission_all_get_all_of_it(
 
 
 async def test_who_waits_learns_of_every_step_ahead(puppet: PuppetExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "POSITION_SECONDS", 0.01)
+    monkeypatch.setattr(event_stream, "POSITION_SECONDS", 0.01)
     async with asyncio.timeout(DEADLINE_SECONDS), puppet_node(puppet, slots=1) as node:
         first, second, third = [await accepted(node) for _ in range(3)]
         async with aclosing(node.client.events(third)) as events:
@@ -253,7 +253,7 @@ async def test_who_waits_learns_of_every_step_ahead(puppet: PuppetExecutor, monk
 async def test_a_silent_stream_shows_signs_of_life(
     node: PuppetNode, puppet: PuppetExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr(event_stream, "HEARTBEAT_SECONDS", 0.01)
     submission_id = await accepted(node)
     await eventually_running(puppet, 1)
     path = f"/v1/submissions/{submission_id}/events"

@@ -16,8 +16,8 @@ import docker
 import pytest
 from docker.errors import ImageNotFound
 
-from ccx_orchestrator.docker_sandbox.image_inputs import inputs_digest, read_inputs
-from tests.node import ccx_command, ccx_environment
+from ccx_orchestrator.docker_host.image_builds.inputs import inputs_digest, read_inputs
+from tests.support.node import ccx_command, ccx_environment
 
 pytestmark = pytest.mark.docker
 

@@ -20,9 +20,9 @@ from ccx.events import Done, Output, Queued
 from ccx.interactive import Session
 from ccx.messages import INPUT_WINDOW, Terminal
 from ccx.wire import SourceFile, Submission, SubmissionRequest, Verdict
-from tests.fakes import ECHO, HANG, FakeExecutor
-from tests.node import eventually
-from tests.puppet_node import PuppetNode, program, puppet_node
+from tests.support.fakes import ECHO, HANG, FakeExecutor
+from tests.support.node import eventually
+from tests.support.puppet_node import PuppetNode, program, puppet_node
 
 DEADLINE_SECONDS = 30.0
 START = {"type": "start", "submission": program(ECHO).model_dump(mode="json", exclude_defaults=True)}

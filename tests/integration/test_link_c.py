@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ccx.wire import Submission, Verdict
-from tests.both_ways import Program
-from tests.node import Files, Runs
+from tests.support.cold_and_warm import Program
+from tests.support.node import Files, Runs
 
 pytestmark = pytest.mark.docker
 

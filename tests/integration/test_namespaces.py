@@ -10,7 +10,7 @@ import pytest
 
 from ccx.client import Client
 from ccx.wire import State, Verdict
-from tests.node import StartsNodes, eventually, submission
+from tests.support.node import StartsNodes, eventually, submission
 
 pytestmark = pytest.mark.docker
 

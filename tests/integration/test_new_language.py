@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ccx.wire import Verdict
-from tests.node import StartsNodes, ccx_command, ccx_environment, containers_with, engine_client, submission
+from tests.support.node import StartsNodes, ccx_command, ccx_environment, containers_with, engine_client, submission
 
 pytestmark = pytest.mark.docker
 

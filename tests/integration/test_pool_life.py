@@ -14,8 +14,8 @@ import pytest
 
 from ccx.client import Client
 from ccx.wire import Health, PoolHealth, Submission, Verdict
-from tests.engine import OwnEngine
-from tests.node import (
+from tests.support.engine import OwnEngine
+from tests.support.node import (
     NodeProcess,
     SandboxWatch,
     StartsNodes,

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ccx.wire import Verdict
-from tests.both_ways import BothWays, Program, both_ways, observed, reports
+from tests.support.cold_and_warm import BothWays, Program, both_ways, observed, reports
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("images")]
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.both_ways import BothWays, Program, both_ways, reports
+from tests.support.cold_and_warm import BothWays, Program, both_ways, reports
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("images")]
 

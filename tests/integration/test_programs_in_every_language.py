@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ccx.wire import Submission, Verdict
-from tests.node import Runs
+from tests.support.node import Runs
 
 pytestmark = pytest.mark.docker
 

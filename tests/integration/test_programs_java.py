@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from ccx.wire import Verdict
-from tests.node import Runs
+from tests.support.node import Runs
 
 pytestmark = pytest.mark.docker
 

@@ -6,7 +6,7 @@ import pytest
 
 from ccx.errors import InvalidSubmission
 from ccx.wire import Verdict
-from tests.node import Runs
+from tests.support.node import Runs
 
 pytestmark = pytest.mark.docker
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner_link import BUILDS, MIB, UID, EndedBy, Flag, How, RunnerLink, Sandbox, Step, open_sandbox
+from tests.support.runner_link import BUILDS, MIB, UID, EndedBy, Flag, How, RunnerLink, Sandbox, Step, open_sandbox
 
 pytestmark = pytest.mark.docker
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.runner_link import BUILDS, MIB, Flag, How, RunnerLink, Sandbox, Step, open_sandbox
+from tests.support.runner_link import BUILDS, MIB, Flag, How, RunnerLink, Sandbox, Step, open_sandbox
 
 pytestmark = pytest.mark.docker
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner_link import RUNNER_ROOM, Flag, Frame, Step, strings
+from tests.support.runner_link import RUNNER_ROOM, Flag, Frame, Step, strings
 
 SEEDS = (
     Frame("F", b"\1bin/a.out"),

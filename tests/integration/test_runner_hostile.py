@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.runner_link import (
+from tests.support.runner_link import (
     BUILDS,
     HARDENING,
     Flag,

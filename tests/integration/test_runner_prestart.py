@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner_link import (
+from tests.support.runner_link import (
     DEADLINE_SECONDS,
     MIB,
     EndedBy,

@@ -1,4 +1,4 @@
-"""Following a submission through a master that has it not: masters of one PostgreSQL server behind real sockets, with
+"""EventStream a submission through a master that has it not: masters of one PostgreSQL server behind real sockets, with
 executors that say what the test wants.
 """
 
@@ -16,14 +16,15 @@ from ccx.errors import NodeUnreachable, NotOfTheCluster, SubmissionNotFound
 from ccx.events import Done, Event, Output, Queued
 from ccx.wire import FORWARDED_HEADER, State, Verdict
 from ccx_orchestrator.domain.scheduling import Backlog
-from ccx_orchestrator.slave_link.link import Identity
+from ccx_orchestrator.slave_link.link import NodeIdentity
 from ccx_orchestrator.slave_link.peers import PeerLink
 from ccx_orchestrator.store.postgres import open_postgres
-from ccx_orchestrator.submissions import following, neighbours
+from ccx_orchestrator.submissions.reading import event_stream
 from ccx_orchestrator.submissions.service import Submissions
-from tests.fakes import FakeCatalogue, PuppetExecutor
-from tests.node import eventually
-from tests.puppet_node import PuppetNode, listen_anywhere, program, raw_request, served
+from ccx_orchestrator.submissions.shared_store import work_sharing
+from tests.support.fakes import FakeCatalogue, PuppetExecutor
+from tests.support.node import eventually
+from tests.support.puppet_node import PuppetNode, listen_anywhere, program, raw_request, served
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(60)]
 
@@ -69,7 +70,7 @@ class Masters:
         opened = open_postgres(self._database, name, name, lease_seconds, reached_at or url)
         store = await self._stack.enter_async_context(opened)
         puppet = PuppetExecutor()
-        peers = PeerLink(Identity(name, token_sent or token))
+        peers = PeerLink(NodeIdentity(name, token_sent or token))
         submissions = Submissions(store, puppet, FakeCatalogue(), Backlog(slots, 100), peers=peers)
         if is_alive:
             await self._stack.enter_async_context(submissions.at_work())
@@ -81,7 +82,7 @@ class Masters:
 
 @pytest.fixture
 async def masters(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Masters]:
-    monkeypatch.setattr(neighbours, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(work_sharing, "BEAT_SECONDS", 0.2)
     async with asyncio.timeout(50), AsyncExitStack() as stack:
         yield Masters(database, stack)
 
@@ -155,7 +156,7 @@ async def test_many_readers_at_the_other_master_all_get_all_of_it(masters: Maste
 
 
 async def test_the_place_in_the_queue_is_told_by_any_master(masters: Masters, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "POSITION_SECONDS", 0.01)
+    monkeypatch.setattr(event_stream, "POSITION_SECONDS", 0.01)
     here, asked = await masters.start("here"), await masters.start("asked")
     busy = [await master.runs() for master in (here, asked)]
     first, second = [(await here.client.submit(program(), wait=False)).id for _ in range(2)]
@@ -236,7 +237,7 @@ async def test_a_cancel_reaches_whoever_goes_on_with_it_where_its_master_is_gone
 async def test_from_a_master_that_cannot_be_reached_the_events_come_at_the_end(
     masters: Masters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "LOOK_AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(event_stream, "LOOK_AGAIN_SECONDS", 0.2)
     runs, asked = await masters.start("runs", reached_at=NOBODY), await masters.start("asked")
     submission_id = await runs.runs()
     runs.puppet.says(submission_id, b"hello")

@@ -12,10 +12,10 @@ import pytest
 from ccx.wire import SourceFile, State, SubmissionRequest, Verdict
 from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.store.postgres import PostgresStore, open_postgres
-from ccx_orchestrator.submissions import neighbours
 from ccx_orchestrator.submissions.service import Submissions
-from tests.fakes import HANG, HELLO, FakeCatalogue, FakeExecutor
-from tests.node import eventually
+from ccx_orchestrator.submissions.shared_store import work_sharing
+from tests.support.fakes import HANG, HELLO, FakeCatalogue, FakeExecutor
+from tests.support.node import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(60)]
 
@@ -47,7 +47,7 @@ class Cluster:
 
 @pytest.fixture
 async def cluster(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
-    monkeypatch.setattr(neighbours, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(work_sharing, "BEAT_SECONDS", 0.2)
     async with AsyncExitStack() as stack:
         yield Cluster(database, stack)
 

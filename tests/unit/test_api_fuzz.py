@@ -15,8 +15,8 @@ from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.submissions.service import Submissions
-from tests.fakes import FakeExecutor
-from tests.languages import language
+from tests.support.fakes import FakeExecutor
+from tests.support.languages import language
 
 EXAMPLES = 60
 

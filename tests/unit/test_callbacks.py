@@ -16,10 +16,10 @@ import pytest
 
 from ccx.wire import SourceFile, State, Submission, SubmissionRequest, Verdict
 from ccx_orchestrator.callbacks.caller import SIGNATURE, HttpCaller
+from ccx_orchestrator.callbacks.delivery import MOST_TRIES, Callbacks, pause_after
 from ccx_orchestrator.domain.ticket import Ticket
-from ccx_orchestrator.ports import CallFailed
+from ccx_orchestrator.ports.callbacks import CallFailed
 from ccx_orchestrator.store.memory import MemoryStore
-from ccx_orchestrator.submissions.callbacks import MOST_TRIES, Callbacks, pause_after
 from ccx_orchestrator.submissions.silence import Silence
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

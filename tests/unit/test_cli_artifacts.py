@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ccx.cli.artifacts import write_artifacts
+from ccx.cli.output.artifacts import write_artifacts
 from ccx.errors import BadInput
 from ccx.wire import Artifact
 

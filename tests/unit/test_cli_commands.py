@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ccx.cli.exit_codes import ExitCode
+from ccx.cli.output.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from tests.unit.conftest import RunsCcx, TinyNode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ccx.cli.limit_option import parse_limits
+from ccx.cli.options.limit_option import parse_limits
 from ccx.errors import BadInput
 from ccx.wire import LimitOverrides
 

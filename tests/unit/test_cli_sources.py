@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ccx.cli.language_choice import language_of, main_file, named_language
-from ccx.cli.sources import MOST_SOURCE_BYTES, Sources, collect
+from ccx.cli.options.language_choice import language_of, main_file, named_language
+from ccx.cli.options.sources import MOST_SOURCE_BYTES, Sources, collect
 from ccx.errors import BadInput
 from ccx.wire import LanguageInfo, Limits
 

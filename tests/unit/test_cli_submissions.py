@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ccx.cli.submission_lines import status_line, table
+from ccx.cli.output.submission_table import status_line, table
 from ccx.wire import Submission, SubmissionPage
 from tests.unit.test_cli_run import LANGUAGES, SUBMIT, VERDICT_LINE, result
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ccx.cli.exit_codes import ExitCode, of_error, of_submission
-from ccx.cli.verdict_line import verdict_line
+from ccx.cli.output.exit_codes import ExitCode, of_error, of_submission
+from ccx.cli.output.verdict_line import verdict_line
 from ccx.errors import PROBLEMS, CcxError, NodeUnreachable, UnexpectedAnswer
 from ccx.wire import Submission, Verdict
 

@@ -5,7 +5,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from ccx_orchestrator.domain.breaker import Breaker
 from ccx_orchestrator.domain.dispatch import HERE, Capacity, Dispatch, Lane
-from ccx_orchestrator.domain.patience import Patience
+from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
 
 C, JAVA = Lane("c"), Lane("java")
 
@@ -130,7 +130,7 @@ def test_the_pause_of_a_breaker_doubles_up_to_a_bound() -> None:
 
 
 def test_patience_ends_only_for_lanes_that_nobody_served_all_the_time() -> None:
-    patience, served = Patience(10.0), {C}
+    patience, served = UnservedLanes(10.0), {C}
     assert patience.overdue([C, JAVA], served.__contains__, 0.0) == ()
     assert patience.overdue([C, JAVA], served.__contains__, 9.9) == ()
     assert patience.overdue([C, JAVA], served.__contains__, 10.0) == (JAVA,)

@@ -13,11 +13,12 @@ from ccx.wire import NodeInfo, NodeReport, SourceFile, SubmissionRequest, Usage
 from ccx_orchestrator.cluster.dispatcher import MAX_TRIES, Dispatcher, NoNodeServes
 from ccx_orchestrator.domain.dispatch import HERE, Capacity, Dispatch, Lane
 from ccx_orchestrator.domain.events import Event, Finished, Output, Restarted, Started
-from ccx_orchestrator.domain.patience import Patience
 from ccx_orchestrator.domain.plan import Plan, make_plan
-from ccx_orchestrator.ports import Controls, Emit, LanguageLacking, NodeFull, NodeLink, NodeLost, SandboxLost
-from tests.fakes import HANG, HELLO, FakeExecutor
-from tests.languages import language
+from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
+from ccx_orchestrator.ports.execution import Controls, Emit, SandboxLost
+from ccx_orchestrator.ports.nodes import LanguageLacking, NodeFull, NodeLink, NodeLost
+from tests.support.fakes import HANG, HELLO, FakeExecutor
+from tests.support.languages import language
 
 DEADLINE_SECONDS = 5.0
 DEMO = Lane("demo")
@@ -66,7 +67,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         dispatch = Dispatch(Capacity(self.slots, 0, frozenset({"demo"} if self.slots else ())))
-        self.dispatcher = Dispatcher(dispatch, self.here, self.links, Patience(self.patience), lambda: self.now)
+        self.dispatcher = Dispatcher(dispatch, self.here, self.links, UnservedLanes(self.patience), lambda: self.now)
 
     def slave(self, name: str, *troubles: Exception) -> FakeLink:
         link = self.links[name] = FakeLink(troubles=list(troubles))

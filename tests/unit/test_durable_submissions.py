@@ -17,15 +17,16 @@ from ccx_orchestrator.domain.events import Restarted, Started
 from ccx_orchestrator.domain.plan import Plan
 from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.domain.ticket import Ticket
-from ccx_orchestrator.ports import Controls, EmitAnew, Filter
+from ccx_orchestrator.ports.execution import Controls, EmitAnew
+from ccx_orchestrator.ports.store import Filter
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.store.retention import Retention
 from ccx_orchestrator.store.sql import SqlStore
 from ccx_orchestrator.store.sqlite import open_sqlite
+from ccx_orchestrator.submissions.admission_policy import AdmissionPolicy
 from ccx_orchestrator.submissions.clock import utc_now
-from ccx_orchestrator.submissions.rules import Rules
 from ccx_orchestrator.submissions.service import Submissions
-from tests.fakes import HANG, HELLO, FakeCatalogue, FakeExecutor
+from tests.support.fakes import HANG, HELLO, FakeCatalogue, FakeExecutor
 
 DEADLINE_SECONDS = 10.0
 
@@ -41,7 +42,7 @@ def opens(tmp_path: Path) -> Opens:
     async def open_service(**rules: Any) -> AsyncIterator[tuple[Submissions, FakeExecutor]]:
         executor = FakeExecutor()
         async with open_sqlite(tmp_path / "store.sqlite", f"life {next(lives)}", "normal") as store:
-            service = Submissions(store, executor, FakeCatalogue(), Backlog(1, 50), rules=Rules(**rules))
+            service = Submissions(store, executor, FakeCatalogue(), Backlog(1, 50), rules=AdmissionPolicy(**rules))
             async with asyncio.timeout(DEADLINE_SECONDS), service.at_work():
                 yield service, executor
             await service.drain(0)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccx_orchestrator.docker_sandbox.frames import (
+from ccx_orchestrator.docker_host.runner.protocol import (
     MAX_PAYLOAD,
     BrokenFrame,
     Chunk,
@@ -22,7 +22,7 @@ from ccx_orchestrator.docker_sandbox.frames import (
     step_frame,
 )
 from ccx_orchestrator.domain.plan import Step
-from tests.languages import LIMITS
+from tests.support.languages import LIMITS
 
 STREAM = (
     frame("r", struct.pack(">HB", 1, 2))

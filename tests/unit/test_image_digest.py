@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccx_orchestrator.docker_sandbox.base_image import bootstrap_command
-from ccx_orchestrator.docker_sandbox.image_inputs import build_context, inputs_digest, read_inputs
+from ccx_orchestrator.docker_host.image_builds.base_image import bootstrap_command
+from ccx_orchestrator.docker_host.image_builds.inputs import build_context, inputs_digest, read_inputs
 
 FILES = {"c/Dockerfile": b"FROM scratch", "rootfs/install.sh": b"#!/bin/sh\n"}
 BASE = "debian:trixie-slim"

@@ -23,9 +23,9 @@ from ccx_orchestrator.domain.events import (
 )
 from ccx_orchestrator.domain.plan import make_plan
 from ccx_orchestrator.domain.transcript import Transcript
-from ccx_orchestrator.submissions import journal_storage
-from ccx_orchestrator.submissions.journal import Entry, EventId, Journal
-from tests.languages import language
+from ccx_orchestrator.submissions.events import journal_codec
+from ccx_orchestrator.submissions.events.journal import Entry, EventId, Journal
+from tests.support.languages import language
 from tests.unit.test_verdicts import OK
 
 DEADLINE_SECONDS = 5.0
@@ -176,7 +176,7 @@ def test_a_stored_journal_is_the_same_again(told: list[Output], artifact: bytes)
         judged = StepJudged(0, OK, Verdict.OK, None, None)
         life = write(journal, [STARTED, *told, judged, ArtifactSent("a", artifact, None), ArtifactSent("b", b"", "no")])
         submission = life.submission()
-        restored = await journal_storage.from_bytes(await journal_storage.to_bytes(2, journal.entries), submission)
+        restored = await journal_codec.from_bytes(await journal_codec.to_bytes(2, journal.entries), submission)
         assert [entry.json for entry in restored.entries] == [entry.json for entry in journal.entries]
         assert restored.is_complete
 
@@ -186,21 +186,21 @@ def test_a_stored_journal_is_the_same_again(told: list[Output], artifact: bytes)
 async def test_a_stored_journal_does_not_keep_the_output_twice() -> None:
     journal = Journal()
     write(journal, [STARTED, Output(0, Stream.STDOUT, bytes(range(256)) * 1000)])
-    assert len(await journal_storage.to_bytes(1, journal.entries)) < 1_000
+    assert len(await journal_codec.to_bytes(1, journal.entries)) < 1_000
 
 
 async def test_a_long_journal_is_stored_as_well() -> None:
     journal = Journal()
     steps = [StepJudged(case, OK, Verdict.OK, None, None) for case in [0] * 5_000]
     life = write(journal, [STARTED, *steps])
-    kept = await journal_storage.to_bytes(1, journal.entries)
-    assert (await journal_storage.from_bytes(kept, life.submission())).entries[:-1] == journal.entries[:-1]
+    kept = await journal_codec.to_bytes(1, journal.entries)
+    assert (await journal_codec.from_bytes(kept, life.submission())).entries[:-1] == journal.entries[:-1]
 
 
 def test_of_a_result_without_a_journal_the_end_is_told() -> None:
     life = transcript()
     life.add(DONE, NOW)
-    journal = journal_storage.of_result_alone(life.submission())
+    journal = journal_codec.of_result_alone(life.submission())
     assert [entry.told for entry in journal.entries] == [DONE]
 
 

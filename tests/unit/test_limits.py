@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ccx.errors import InvalidSubmission
 from ccx.wire import LimitOverrides
 from ccx_orchestrator.domain.limits import LIMIT_NAMES, Limits, choose_limits
-from tests.languages import HIGHEST, LIMITS
+from tests.support.languages import HIGHEST, LIMITS
 
 
 def test_what_is_not_asked_for_is_the_default() -> None:

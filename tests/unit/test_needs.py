@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ccx_orchestrator.docker_sandbox.hardening import USUAL, Identity, Owner, Runtime, SandboxSpec, container_config
-from ccx_orchestrator.docker_sandbox.needs import can_serve, spec_for, standing_spec
+from ccx_orchestrator.docker_host.sandboxes.hardening import (
+    USUAL,
+    Identity,
+    Owner,
+    Runtime,
+    SandboxSpec,
+    container_config,
+)
+from ccx_orchestrator.docker_host.sandboxes.sandbox_spec import can_serve, spec_for, standing_spec
 from ccx_orchestrator.domain.language import Prestart, Stage
-from tests.languages import LIMITS, language
+from tests.support.languages import LIMITS, language
 
 MIB = 1 << 20
 FIXED = Runtime("other", is_fixed=True)

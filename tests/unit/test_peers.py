@@ -10,10 +10,10 @@ import pytest
 
 from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER
 from ccx_orchestrator.domain.addresses import url_of
-from ccx_orchestrator.ports import NodeLost
+from ccx_orchestrator.ports.nodes import NodeLost
 from ccx_orchestrator.settings import load_settings
 from ccx_orchestrator.slave_link import peers
-from ccx_orchestrator.slave_link.link import Identity
+from ccx_orchestrator.slave_link.link import NodeIdentity
 from ccx_orchestrator.slave_link.peers import PeerLink
 from ccx_orchestrator.submissions.no_peers import NoPeers
 
@@ -53,7 +53,7 @@ class Mute:
 async def test_one_that_does_not_answer_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "ANSWER_SECONDS", 0.1)
     clock, mute = Clock(), Mute()
-    link = PeerLink(Identity("me", "secret"), clock)
+    link = PeerLink(NodeIdentity("me", "secret"), clock)
     async with asyncio.timeout(DEADLINE_SECONDS), mute.listening() as url:
         with pytest.raises(NodeLost, match=r"within 0\.1 s"):
             await link.submission(url, ID)
@@ -71,7 +71,7 @@ async def test_one_that_does_not_answer_is_left_alone_for_a_while(monkeypatch: p
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "nonsense://", "http://127.0.0.1:99999"])
 async def test_where_nobody_is_there_is_nobody_to_be_asked(url: str) -> None:
-    link = PeerLink(Identity("me"))
+    link = PeerLink(NodeIdentity("me"))
     with pytest.raises(NodeLost):
         await anext(link.events(url, ID, None))
     with pytest.raises(NodeLost):

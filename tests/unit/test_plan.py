@@ -5,7 +5,7 @@ import pytest
 from ccx.errors import InvalidSubmission
 from ccx.wire import CaseRequest, LimitOverrides, SourceFile, SubmissionRequest
 from ccx_orchestrator.domain.plan import make_plan
-from tests.languages import LIMITS, language
+from tests.support.languages import LIMITS, language
 
 
 def request(*names: str | None, **fields: object) -> SubmissionRequest:

@@ -7,10 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from ccx.wire import LimitOverrides, SourceFile, SubmissionRequest
-from ccx_orchestrator.docker_sandbox.frames import prestart_frames, step_frame
+from ccx_orchestrator.docker_host.runner.protocol import prestart_frames, step_frame
 from ccx_orchestrator.domain.language import Language, Prestart, Stage
 from ccx_orchestrator.domain.plan import Plan, make_plan
-from tests.languages import LIMITS, language
+from tests.support.languages import LIMITS, language
 
 FLAGS = 9  # where a step's flags are: behind the header and the number
 

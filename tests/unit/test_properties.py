@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from ccx.errors import InvalidSubmission
 from ccx.wire import LimitOverrides, Verdict
-from ccx_orchestrator.docker_sandbox.frames import BrokenFrame, FrameReader
+from ccx_orchestrator.docker_host.runner.protocol import BrokenFrame, FrameReader
 from ccx_orchestrator.domain.events import EndedBy, How, StepReport
 from ccx_orchestrator.domain.limits import LIMIT_NAMES, choose_limits
 from ccx_orchestrator.domain.verdicts import judge, judge_compile
-from tests.languages import HIGHEST, LIMITS
+from tests.support.languages import HIGHEST, LIMITS
 
 counts = st.integers(0, 2**40)
 seconds = st.floats(0, 1e6, allow_nan=False)

@@ -14,13 +14,14 @@ from ccx.errors import NodeNotFound, NodeUnreachable
 from ccx.wire import NodeHealth, NodeInfo, NodeReport, Usage
 from ccx_orchestrator.cluster.dispatcher import Dispatcher
 from ccx_orchestrator.cluster.leases import FIRST_SECONDS, Leases
-from ccx_orchestrator.cluster.no_sandboxes import NoSandboxes
+from ccx_orchestrator.cluster.no_executor import NoExecutor
 from ccx_orchestrator.cluster.roster import Roster, Times
-from ccx_orchestrator.cluster.usage import UsageFeed
+from ccx_orchestrator.cluster.usage_feed import UsageFeed
 from ccx_orchestrator.domain.dispatch import Capacity, Dispatch
-from ccx_orchestrator.domain.patience import Patience
 from ccx_orchestrator.domain.plan import Plan
-from ccx_orchestrator.ports import Controls, Emit, NodeLink
+from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
+from ccx_orchestrator.ports.execution import Controls, Emit
+from ccx_orchestrator.ports.nodes import NodeLink
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 USAGE = Usage(at=NOW, cpu_percent=1, memory_bytes=1, memory_total_bytes=2, load=0)
@@ -75,7 +76,7 @@ class Bench:
 
     @asynccontextmanager
     async def at_work(self, *named: str) -> AsyncIterator[Roster]:
-        dispatcher = Dispatcher(Dispatch(Capacity(0, 0, frozenset())), NoSandboxes(), self.links, Patience(1))
+        dispatcher = Dispatcher(Dispatch(Capacity(0, 0, frozenset())), NoExecutor(), self.links, UnservedLanes(1))
         roster = Roster(dispatcher, self.nodes.__getitem__, self.links, "me-1", lambda: NOW, TIMES)
         async with roster.at_work(named, ("name:1",), self.resolve):
             yield roster

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccx_orchestrator.docker_sandbox.runtimes import hint
+from ccx_orchestrator.docker_host.checks.runtime_choice import hint
 
 RUNC = frozenset({"runc", "io.containerd.runc.v2"})
 

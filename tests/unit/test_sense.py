@@ -7,8 +7,8 @@ import pytest
 from ccx.wire import CaseRequest, SourceFile, SubmissionRequest, Verdict
 from ccx_orchestrator.domain.events import ArtifactSent, Event, Finished, Output, Started, Stream
 from ccx_orchestrator.domain.plan import make_plan
-from ccx_orchestrator.slave_link.sense import SLACK_BYTES, Nonsense, Sense
-from tests.languages import language
+from ccx_orchestrator.slave_link.event_validator import SLACK_BYTES, EventValidator, ImplausibleEvent
+from tests.support.languages import language
 from tests.unit.test_transcript import judged
 
 STARTED = Started("far", "demo 1.0")
@@ -20,7 +20,7 @@ def said(case: int | None, size: int = 1) -> Output:
     return Output(case, Stream.STDOUT, b"x" * size)
 
 
-def sense(*, is_compiled: bool = True) -> Sense:
+def sense(*, is_compiled: bool = True) -> EventValidator:
     """Of a submission with two cases that asks for one file back."""
     request = SubmissionRequest(
         language="demo",
@@ -28,7 +28,7 @@ def sense(*, is_compiled: bool = True) -> Sense:
         cases=(CaseRequest(), CaseRequest()),
         artifacts=("a.png",),
     )
-    return Sense(make_plan(request, language(is_compiled=is_compiled)))
+    return EventValidator(make_plan(request, language(is_compiled=is_compiled)))
 
 
 def test_what_a_node_tells_of_a_submission_is_believed() -> None:
@@ -59,14 +59,14 @@ def test_what_cannot_be_is_not(told: list[object]) -> None:
     doubting = sense()
     for event in before:
         doubting.check(event)
-    with pytest.raises(Nonsense):
+    with pytest.raises(ImplausibleEvent):
         doubting.check(last)
 
 
 def test_a_language_without_a_compiler_has_no_output_of_one() -> None:
     doubting = sense(is_compiled=False)
     doubting.check(STARTED)
-    with pytest.raises(Nonsense):
+    with pytest.raises(ImplausibleEvent):
         doubting.check(said(None))
 
 
@@ -75,5 +75,5 @@ def test_more_output_than_a_program_may_write_is_not_believed() -> None:
     doubting.check(STARTED)
     most = sum(2 * (case.step.limits.output_bytes + SLACK_BYTES) for case in doubting.plan.cases)
     doubting.check(said(0, most))
-    with pytest.raises(Nonsense):
+    with pytest.raises(ImplausibleEvent):
         doubting.check(said(1))

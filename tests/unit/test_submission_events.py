@@ -13,10 +13,10 @@ from ccx_orchestrator.domain.events import Finished, Output, Queued, Started, St
 from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.submissions.console import MAX_WAITING, Console
-from ccx_orchestrator.submissions.journal import Journal
+from ccx_orchestrator.submissions.events.journal import Journal
 from ccx_orchestrator.submissions.service import Submissions
-from tests.fakes import ECHO, HANG, HELLO, FakeCatalogue, FakeExecutor
-from tests.node import eventually
+from tests.support.fakes import ECHO, HANG, HELLO, FakeCatalogue, FakeExecutor
+from tests.support.node import eventually
 from tests.unit.test_submissions import program, result, until_it_hangs
 
 DEADLINE_SECONDS = 5.0

@@ -18,7 +18,7 @@ from ccx.wire import LimitOverrides, SourceFile, State, Submission, SubmissionRe
 from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.submissions.service import Submissions
-from tests.fakes import BREAK, FAIL, HANG, HELLO, LOSE, LOSE_LATE, LOSE_ONCE, FakeCatalogue, FakeExecutor
+from tests.support.fakes import BREAK, FAIL, HANG, HELLO, LOSE, LOSE_LATE, LOSE_ONCE, FakeCatalogue, FakeExecutor
 
 DEADLINE_SECONDS = 5.0
 

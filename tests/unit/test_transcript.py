@@ -15,7 +15,7 @@ from ccx_orchestrator.domain.events import (
 )
 from ccx_orchestrator.domain.plan import make_plan
 from ccx_orchestrator.domain.transcript import MAX_KEPT_BYTES, Transcript
-from tests.languages import language
+from tests.support.languages import language
 from tests.unit.test_verdicts import OK
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ccx.wire import Verdict
 from ccx_orchestrator.domain.events import EndedBy, How, StepReport
 from ccx_orchestrator.domain.verdicts import judge, judge_compile, judge_output, signal_name
-from tests.languages import LIMITS
+from tests.support.languages import LIMITS
 
 OK = StepReport(
     how=How.EXITED,

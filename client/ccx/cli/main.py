@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ccx.cli import cluster, doctor, languages, nodes, run, submissions
-from ccx.cli.exit_codes import ExitCode, of_error
-from ccx.cli.standard_streams import write
+from ccx.cli.commands import doctor, languages, nodes, run, serve, submissions
+from ccx.cli.output.exit_codes import ExitCode, of_error
+from ccx.cli.output.standard_streams import write
 from ccx.errors import CcxError, ProblemError
 
 if TYPE_CHECKING:
@@ -94,11 +94,11 @@ app.command("status")(submissions.status)
 app.command("logs")(submissions.logs)
 app.command("cancel")(submissions.cancel)
 app.command("list")(submissions.list_submissions)
-app.command("serve", epilog=_SERVE_EXAMPLES)(nodes.serve)
-app.add_typer(cluster.nodes, name="nodes", epilog=_NODES_EXAMPLES)
-app.command("top")(cluster.top)
+app.command("serve", epilog=_SERVE_EXAMPLES)(serve.serve)
+app.add_typer(nodes.nodes, name="nodes", epilog=_NODES_EXAMPLES)
+app.command("top")(nodes.top)
 app.command("languages", epilog=_LANGUAGES_EXAMPLES)(languages.languages)
-images.command("build", epilog=_BUILD_EXAMPLES)(nodes.build)
+images.command("build", epilog=_BUILD_EXAMPLES)(serve.build)
 app.command("doctor", epilog=_DOCTOR_EXAMPLES)(doctor.doctor)
 app.add_typer(images, name="images")
 

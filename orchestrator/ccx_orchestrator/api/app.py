@@ -34,11 +34,12 @@ from ccx.wire import (
 from ccx_orchestrator.api import problems
 from ccx_orchestrator.api.clients import client_of
 from ccx_orchestrator.api.interactive import interactive_routes
-from ccx_orchestrator.api.nodes import OPEN_GATE, Gate, node_routes
-from ccx_orchestrator.api.reading import read_submission
+from ccx_orchestrator.api.node_routes import OPEN_GATE, Gate, node_routes
+from ccx_orchestrator.api.request_body import read_submission
 from ccx_orchestrator.api.streaming import SSE, EventStream, form_asked_for, frames, last_event_id, until_gone
-from ccx_orchestrator.cluster.node import Cluster
-from ccx_orchestrator.ports import Catalogue, Filter
+from ccx_orchestrator.cluster.overview import Cluster
+from ccx_orchestrator.ports.languages import Catalogue
+from ccx_orchestrator.ports.store import Filter
 from ccx_orchestrator.submissions.service import Submissions
 
 VERSION = version("ccx")

@@ -32,7 +32,7 @@ from ccx_orchestrator.api.clients import client_of
 from ccx_orchestrator.api.problems import invalid
 from ccx_orchestrator.domain.controls import Control, InputEnded, Signalled, Typed, WindowSize
 from ccx_orchestrator.submissions.console import Console
-from ccx_orchestrator.submissions.journal import Journal
+from ccx_orchestrator.submissions.events.journal import Journal
 from ccx_orchestrator.submissions.service import Submissions
 
 MasterOf = Callable[[HTTPConnection], str | None]

@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 from ccx.errors import InvalidSubmission
 from ccx.events import type_of_ndjson, type_of_sse
 from ccx.wire import FieldError
-from ccx_orchestrator.submissions.following import Line, Lines
-from ccx_orchestrator.submissions.journal import EventId
+from ccx_orchestrator.submissions.events.journal import EventId
+from ccx_orchestrator.submissions.reading.event_stream import Line, Lines
 
 RETRY_MILLISECONDS = 1000
 

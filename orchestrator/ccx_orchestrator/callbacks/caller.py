@@ -17,7 +17,7 @@ import httpcore2
 
 from ccx.wire import type_of_json
 from ccx_orchestrator.domain.addresses import is_public
-from ccx_orchestrator.ports import CallFailed
+from ccx_orchestrator.ports.callbacks import CallFailed
 
 SECONDS = 10.0
 CONNECTIONS = 16

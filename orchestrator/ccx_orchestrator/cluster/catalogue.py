@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from ccx.errors import ImageMissing, UnknownLanguage
 from ccx.wire import LanguageInfo, NodeReport
 from ccx_orchestrator.domain.language import Language
-from ccx_orchestrator.ports import Catalogue
+from ccx_orchestrator.ports.languages import Catalogue
 
 
 class ClusterCatalogue:

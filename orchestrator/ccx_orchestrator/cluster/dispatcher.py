@@ -12,19 +12,10 @@ import structlog
 from ccx.errors import CcxError, EngineUnavailable, ImageMissing
 from ccx_orchestrator.domain.dispatch import HERE, Capacity, Dispatch, Lane
 from ccx_orchestrator.domain.events import Event, Finished, Restarted
-from ccx_orchestrator.domain.patience import Patience
 from ccx_orchestrator.domain.plan import Plan
-from ccx_orchestrator.ports import (
-    Controls,
-    Emit,
-    EmitAnew,
-    Executor,
-    LanguageLacking,
-    NodeFull,
-    NodeLink,
-    NodeLost,
-    SandboxLost,
-)
+from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
+from ccx_orchestrator.ports.execution import Controls, Emit, EmitAnew, Executor, SandboxLost
+from ccx_orchestrator.ports.nodes import LanguageLacking, NodeFull, NodeLink, NodeLost
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +47,7 @@ class Dispatcher:
         dispatch: Dispatch,
         here: Executor,
         links: Mapping[str, NodeLink],
-        patience: Patience,
+        patience: UnservedLanes,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._dispatch = dispatch

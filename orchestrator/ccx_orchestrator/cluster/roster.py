@@ -15,8 +15,8 @@ import structlog
 from ccx.errors import CcxError, NodeNotFound
 from ccx.wire import NodeHealth, NodeReport
 from ccx_orchestrator.cluster.dispatcher import Dispatcher
-from ccx_orchestrator.cluster.member import Member, Source, health_of
-from ccx_orchestrator.ports import NodeLink
+from ccx_orchestrator.cluster.known_node import KnownNode, Source, health_of
+from ccx_orchestrator.ports.nodes import NodeLink
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ class Roster:
         self._own = own_incarnation
         self._now = now
         self._times = times
-        self._members: dict[str, Member] = {}
+        self._members: dict[str, KnownNode] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     # Who there is
@@ -85,7 +85,7 @@ class Roster:
             for member in self._members.values():
                 await member.link.close()
 
-    def announced(self, name: str, url: str) -> Member:
+    def announced(self, name: str, url: str) -> KnownNode:
         """A node says that it is there."""
         member = self._meet(url, Source.ANNOUNCED)
         member.name = name
@@ -94,7 +94,7 @@ class Roster:
             member.nudge.set()
         return member
 
-    def withdrawn(self, name: str) -> Member:
+    def withdrawn(self, name: str) -> KnownNode:
         """A node says that it takes no more: what it has comes to its end. Raises NodeNotFound."""
         member = self.find(name)
         member.is_leaving = True
@@ -104,7 +104,7 @@ class Roster:
         self._set_health(member, NodeHealth.DRAINING)
         return member
 
-    def find(self, name: str) -> Member:
+    def find(self, name: str) -> KnownNode:
         """The node of that name or URL. Raises NodeNotFound."""
         for member in self._members.values():
             if name in {member.name, member.url}:
@@ -112,20 +112,20 @@ class Roster:
         known = ", ".join(sorted(member.name for member in self._members.values())) or "none"
         raise NodeNotFound(f"This node knows no node {name!r}; it knows: {known}.")
 
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[KnownNode, ...]:
         """All that count, by name."""
         counted = (member for member in self._members.values() if not self._is_double(member))
         return tuple(sorted(counted, key=lambda member: (member.name, member.url)))
 
-    def nudge(self, member: Member) -> None:
+    def nudge(self, member: KnownNode) -> None:
         """Call a node now: it has changed."""
         member.nudge.set()
 
-    def _meet(self, url: str, source: Source) -> Member:
+    def _meet(self, url: str, source: Source) -> KnownNode:
         member = self._members.get(url)
         if member is None:
             name = urlsplit(url).netloc or url
-            member = Member(url, self._open_link(url), {source}, name, NodeHealth.UNKNOWN, self._now())
+            member = KnownNode(url, self._open_link(url), {source}, name, NodeHealth.UNKNOWN, self._now())
             self._members[url] = member
             member.task = self._start(self._watch(member), f"watching {url}")
         member.sources.add(source)
@@ -160,7 +160,7 @@ class Roster:
         """By how much all times are longer, because there are so many nodes."""
         return max(1.0, len(self._members) * self._times.beat / CALLS_PER_SECOND)
 
-    async def _watch(self, member: Member) -> None:
+    async def _watch(self, member: KnownNode) -> None:
         try:
             while await self._call(member):
                 doubled = self._times.beat * 2 ** max(0, min(member.failures, 8) - 2)
@@ -174,7 +174,7 @@ class Roster:
         finally:
             self._dispatcher.lose(member.url)
 
-    async def _call(self, member: Member) -> bool:
+    async def _call(self, member: KnownNode) -> bool:
         """One call and what comes of it; whether there is any use in calling again."""
         try:
             async with asyncio.timeout(self._times.answer):
@@ -186,7 +186,7 @@ class Roster:
         self._heard(member, report)
         return True
 
-    def _heard(self, member: Member, report: NodeReport) -> None:
+    def _heard(self, member: KnownNode, report: NodeReport) -> None:
         before = member.report
         if before is not None and before.incarnation != report.incarnation:
             log.info("a node was started anew", node=report.name, url=member.url)
@@ -200,7 +200,7 @@ class Roster:
         self._set_health(member, NodeHealth.DRAINING if member.is_leaving else health_of(report))
         self._dispatcher.hear(member.url, member.capacity())
 
-    async def _not_heard(self, member: Member, reason: str) -> bool:
+    async def _not_heard(self, member: KnownNode, reason: str) -> bool:
         now = monotonic()
         member.failures += 1
         if member.silent_since is None:
@@ -220,7 +220,7 @@ class Roster:
             return False
         return True
 
-    def _is_double(self, member: Member) -> bool:
+    def _is_double(self, member: KnownNode) -> bool:
         """Whether it is this node itself, or one that is known under another URL already."""
         if member.report is None:
             return False
@@ -234,7 +234,7 @@ class Roster:
                 return True
         return False
 
-    def _set_health(self, member: Member, health: NodeHealth) -> None:
+    def _set_health(self, member: KnownNode, health: NodeHealth) -> None:
         if health is not member.health:
             log.info("a node changed", node=member.name, url=member.url, health=health.value)
             member.health, member.since = health, self._now()

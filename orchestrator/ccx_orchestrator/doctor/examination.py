@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from ccx.errors import CcxError
 from ccx.wire import SourceFile, Submission, SubmissionRequest, Verdict
 from ccx_orchestrator.bootstrap import RunningNode, open_node
-from ccx_orchestrator.docker_sandbox.engine import open_engine
-from ccx_orchestrator.docker_sandbox.language_folder import load_languages
+from ccx_orchestrator.docker_host.engine.client import open_engine
+from ccx_orchestrator.docker_host.languages.catalogue import load_languages
 from ccx_orchestrator.doctor import host, sandboxes
 from ccx_orchestrator.doctor.finding import Finding, failed, ok, warning
 from ccx_orchestrator.domain.language import Language

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ccx_orchestrator.docker_sandbox.enforcement import REMEDY, not_limited
+from ccx_orchestrator.docker_host.engine.capabilities import REMEDY, not_limited
 from ccx_orchestrator.doctor.finding import Finding, failed, ok, warning
 
 OLDEST_ENGINE = (20, 10)

@@ -62,7 +62,7 @@ class _Node:
 
 
 class Dispatch:
-    """Places submissions on nodes. One is known here from `place` to `leave`, and is in one place at a time."""
+    """ActiveRegistry submissions on nodes. One is known here from `place` to `leave`, and is in one place at a time."""
 
     def __init__(self, here: Capacity) -> None:
         self._nodes = {HERE: _Node(HERE, here)}

@@ -27,8 +27,9 @@ from ccx_orchestrator.domain.controls import InputEnded, Signalled, Typed, Windo
 from ccx_orchestrator.domain.events import Event, Finished, Started
 from ccx_orchestrator.domain.plan import Plan
 from ccx_orchestrator.domain.wire_events import from_wire
-from ccx_orchestrator.ports import Controls, Emit, LanguageLacking, NodeFull, NodeLost
-from ccx_orchestrator.slave_link.sense import Sense
+from ccx_orchestrator.ports.execution import Controls, Emit
+from ccx_orchestrator.ports.nodes import LanguageLacking, NodeFull, NodeLost
+from ccx_orchestrator.slave_link.event_validator import EventValidator
 
 # Beyond what the steps of a submission may take by their limits: containers, a busy host, a slow way.
 GRACE_SECONDS = 60.0
@@ -46,7 +47,7 @@ GIVEN_UP = {Verdict.CANCELLED, Verdict.INTERNAL_ERROR}
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class NodeIdentity:
     """Who this node is to others: its incarnation, and the token that nodes of the cluster share, if any."""
 
     incarnation: str
@@ -60,7 +61,7 @@ class Identity:
 class SlaveLink:
     """See `ports.NodeLink`. Keeps its connections between calls."""
 
-    def __init__(self, url: str, identity: Identity) -> None:
+    def __init__(self, url: str, identity: NodeIdentity) -> None:
         self._identity = identity
         self._client = Client(url, headers=identity.headers())
 
@@ -153,7 +154,7 @@ async def _do(controls: Controls, session: Session) -> None:
 
 async def _follow(stream: AsyncIterator[wire.Event], plan: Plan, emit: Emit) -> None:
     """Tell what the other node tells. Raises NodeLost."""
-    sense = Sense(plan)
+    sense = EventValidator(plan)
     told = await _first(stream)
     while told is not None:
         if not isinstance(told, wire.Queued):

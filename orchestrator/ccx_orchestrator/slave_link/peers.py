@@ -13,8 +13,8 @@ from ccx import events as wire
 from ccx.client import Client
 from ccx.errors import CcxError, NodeUnreachable
 from ccx.wire import Submission
-from ccx_orchestrator.ports import NodeLost
-from ccx_orchestrator.slave_link.link import Identity
+from ccx_orchestrator.ports.nodes import NodeLost
+from ccx_orchestrator.slave_link.link import NodeIdentity
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ SILENT_SECONDS = 5.0
 class PeerLink:
     """See `ports.Peers`. A connection is of one question: masters come and go, and this need not know them."""
 
-    def __init__(self, identity: Identity, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, identity: NodeIdentity, clock: Callable[[], float] = monotonic) -> None:
         self._headers = identity.headers()
         self._clock = clock
         self._silent_until: dict[str, float] = {}

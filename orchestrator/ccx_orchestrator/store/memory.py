@@ -12,7 +12,8 @@ from itertools import islice
 from ccx.errors import KeyReused
 from ccx.wire import State, Submission, SubmissionSummary
 from ccx_orchestrator.domain.ticket import Ticket
-from ccx_orchestrator.ports import Callback, Filter, News
+from ccx_orchestrator.ports.callbacks import Callback
+from ccx_orchestrator.ports.store import Filter, News
 
 MAX_FINISHED = 10_000
 MAX_FINISHED_BYTES = 256 * 1024 * 1024

@@ -17,7 +17,7 @@ from ccx.errors import StoreUnavailable
 from ccx.wire import State
 from ccx_orchestrator.domain.addresses import url_of
 from ccx_orchestrator.domain.ticket import Ticket
-from ccx_orchestrator.ports import News, NewsKind
+from ccx_orchestrator.ports.store import News, NewsKind
 from ccx_orchestrator.store.database import AsyncDatabase
 from ccx_orchestrator.store.schema import BadDatabase, migrate
 from ccx_orchestrator.store.sql import SqlStore, tickets_of, unavailable, with_requests

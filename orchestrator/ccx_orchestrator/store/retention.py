@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Delete, delete, select
 
 from ccx.errors import StoreUnavailable
 from ccx.wire import State
-from ccx_orchestrator.domain.identity import earliest_at
+from ccx_orchestrator.domain.submission_ids import earliest_at
 from ccx_orchestrator.store.sql import SqlStore
 from ccx_orchestrator.store.tables import callbacks, idempotency_keys, results, submissions
 

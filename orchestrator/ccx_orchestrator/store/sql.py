@@ -15,7 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from ccx.errors import KeyReused, StoreUnavailable
 from ccx.wire import State, Submission, SubmissionSummary
 from ccx_orchestrator.domain.ticket import Ticket
-from ccx_orchestrator.ports import Callback, Filter, News, NewsKind
+from ccx_orchestrator.ports.callbacks import Callback
+from ccx_orchestrator.ports.store import Filter, News, NewsKind
 from ccx_orchestrator.store import rows
 from ccx_orchestrator.store.blobs import pack, unpack
 from ccx_orchestrator.store.database import Database

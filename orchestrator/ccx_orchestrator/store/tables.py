@@ -1,6 +1,6 @@
 """The tables. What lists and queues look at is kept apart from what is large, so that neither slows down the other.
 
-Ids sort by time (see `domain.identity`), so they serve as the order of the queue and of lists. A change here needs a
+Ids sort by time (see `domain.submission_ids`), so they are the order of the queue and of lists. A change here needs a
 migration in `migrations/versions`, which a test compares with this.
 """
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from ccx import events as wire
 from ccx.wire import Submission
-from ccx_orchestrator.ports import NodeLost
+from ccx_orchestrator.ports.nodes import NodeLost
 
 
 class NoPeers:

@@ -12,23 +12,28 @@ from structlog.contextvars import bound_contextvars
 from ccx.errors import ProblemError, ShuttingDown
 from ccx.wire import State, Submission, SubmissionRequest, SubmissionSummary, Verdict
 from ccx_orchestrator.domain.dispatch import Lane
-from ccx_orchestrator.domain.identity import Identities
 from ccx_orchestrator.domain.plan import Plan, make_interactive, make_plan
 from ccx_orchestrator.domain.scheduling import Backlog, Entry
+from ccx_orchestrator.domain.submission_ids import SubmissionIds
 from ccx_orchestrator.domain.ticket import IdempotencyKey, Ticket, digest_of, failed, size_of
-from ccx_orchestrator.ports import Attempts, Catalogue, Filter, Keeper, Meter, News, NewsKind, Peers, Placement
+from ccx_orchestrator.ports.execution import Attempts
+from ccx_orchestrator.ports.languages import Catalogue
+from ccx_orchestrator.ports.metering import Meter
+from ccx_orchestrator.ports.nodes import Peers
+from ccx_orchestrator.ports.placement import Placement
+from ccx_orchestrator.ports.store import Filter, Keeper, News, NewsKind
+from ccx_orchestrator.submissions.active_registry import ActiveRegistry
+from ccx_orchestrator.submissions.active_submission import ActiveSubmission
+from ccx_orchestrator.submissions.admission_policy import AdmissionPolicy
 from ccx_orchestrator.submissions.clock import Clock, utc_now
+from ccx_orchestrator.submissions.completion import Completion
 from ccx_orchestrator.submissions.console import Console
-from ccx_orchestrator.submissions.elsewhere import Elsewhere
-from ccx_orchestrator.submissions.endings import Endings
-from ccx_orchestrator.submissions.following import Following
-from ccx_orchestrator.submissions.live import Live
-from ccx_orchestrator.submissions.neighbours import Neighbours, Watches, wait_a_while
 from ccx_orchestrator.submissions.no_peers import NoPeers
-from ccx_orchestrator.submissions.patience import Patience
-from ccx_orchestrator.submissions.places import Places
-from ccx_orchestrator.submissions.rules import Rules
-from ccx_orchestrator.submissions.runs import Runs
+from ccx_orchestrator.submissions.reading.event_stream import EventStream
+from ccx_orchestrator.submissions.reading.lookup import Lookup
+from ccx_orchestrator.submissions.retrying_store import RetryingStore
+from ccx_orchestrator.submissions.running import Runs
+from ccx_orchestrator.submissions.shared_store.work_sharing import Notifications, WorkSharing, wait_a_while
 from ccx_orchestrator.submissions.silence import Silence
 from ccx_orchestrator.submissions.slots_alone import SlotsAlone
 
@@ -49,7 +54,7 @@ class Submissions:
         catalogue: Catalogue,
         backlog: Backlog,
         clock: Clock = utc_now,
-        rules: Rules = Rules(),  # noqa: B008  (frozen)
+        rules: AdmissionPolicy = AdmissionPolicy(),  # noqa: B008  (frozen)
         meter: Meter | None = None,
         placement: Placement | None = None,
         passing: Keeper | None = None,
@@ -62,21 +67,21 @@ class Submissions:
         self._clock = clock
         self._rules = rules
         self._meter = meter
-        self._identities = Identities()
-        self._watches = Watches()
-        self._elsewhere = Elsewhere(store, self._passing, peers or NoPeers())
-        self._neighbours = Neighbours(store, backlog, catalogue.names, self._run_stolen, self._adopt, self._hear)
-        self._places = Places(
+        self._identities = SubmissionIds()
+        self._watches = Notifications()
+        self._elsewhere = Lookup(store, self._passing, peers or NoPeers())
+        self._neighbours = WorkSharing(store, backlog, catalogue.names, self._run_stolen, self._adopt, self._hear)
+        self._places = ActiveRegistry(
             backlog, placement or SlotsAlone(backlog), clock, self._start, self._neighbours.look_for_work
         )
-        self.following = Following(self._places, self._watches, self._elsewhere)
-        self._patient = Patience(store)
-        self._endings = Endings(self._places, self._patient, Patience(self._passing), clock, meter)
+        self.following = EventStream(self._places, self._watches, self._elsewhere)
+        self._patient = RetryingStore(store)
+        self._endings = Completion(self._places, self._patient, RetryingStore(self._passing), clock, meter)
         self._runs = Runs(executor, self._places, self._endings, self._patient, rules, clock, meter)
         self.backlog = backlog
         self.is_draining = False
 
-    def _start(self, live: Live) -> None:
+    def _start(self, live: ActiveSubmission) -> None:
         self._runs.start(live)
 
     @asynccontextmanager
@@ -268,7 +273,7 @@ class Submissions:
         key: str | None,
         console: Console | None,
         master: str | None,
-    ) -> Live:
+    ) -> ActiveSubmission:
         """Give it a place in the queue, or a slot where one is free: then it is claimed from the beginning. So is one
         with a console, which only this node can serve.
         """
@@ -289,7 +294,7 @@ class Submissions:
             key=IdempotencyKey(key, digest_of(request)) if key else None,
             is_interactive=console is not None,
         )
-        live = Live.of(ticket, plan, is_claimed=bool(claimed), console=console)
+        live = ActiveSubmission.of(ticket, plan, is_claimed=bool(claimed), console=console)
         live.master = master
         self._places.enter(live)
         return live
@@ -307,7 +312,7 @@ class Submissions:
             if ticket.is_interactive:
                 await self._give_up_on(ticket, "The node ended while somebody typed to it: what was typed is gone.")
                 return
-            live = Live.of(ticket, plan, is_claimed=False)
+            live = ActiveSubmission.of(ticket, plan, is_claimed=False)
             self._places.enter(live)
             live.is_stored.set()
             self._endings.arm_expiry(live)
@@ -321,13 +326,13 @@ class Submissions:
         """Run what was claimed from other nodes; it has its slots. Then what came here meanwhile."""
         for ticket in tickets:
             plan = make_plan(ticket.request, self._catalogue.find(ticket.request.language))
-            live = Live.of(ticket, plan, is_claimed=True)
+            live = ActiveSubmission.of(ticket, plan, is_claimed=True)
             live.is_stored.set()
             self._places.enter_running(live)
         self._places.start_waiting()
         self._watches.tell(ticket.id for ticket in tickets)
 
-    async def _put_away(self, live: Live, message: str) -> None:
+    async def _put_away(self, live: ActiveSubmission, message: str) -> None:
         """At shutdown: leave it for the next node; or give it an end, where nothing is durable or somebody waits who
         could not ask again.
         """

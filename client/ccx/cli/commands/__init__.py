@@ -1,0 +1,1 @@
+"""The subcommands of `ccx`, a module for each group."""

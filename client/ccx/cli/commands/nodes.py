@@ -1,0 +1,128 @@
+"""`ccx nodes` and `ccx top`: the nodes of a cluster, what they do, and how to take one out of service."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import TypeAdapter
+
+from ccx.cli.options.server import ServerOption
+from ccx.cli.output.node_table import nodes_table, submissions_table, summary
+from ccx.cli.output.standard_streams import write
+from ccx.client import DEFAULT_SERVER, Client
+from ccx.errors import CcxError
+from ccx.wire import TOKEN_HEADER, NodeHealth, NodeInfo
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+REFRESH_SECONDS = 1.0
+POLL_SECONDS = 0.5
+
+_WIDTH_WITHOUT_TERMINAL = 160
+
+TokenOption = Annotated[
+    str | None,
+    typer.Option("--token", envvar="CCX_CLUSTER_TOKEN", metavar="TOKEN", help="The cluster's, where it has one."),
+]
+
+nodes = typer.Typer(help="The nodes of a cluster.")
+
+
+@nodes.callback(invoke_without_command=True)
+def list_nodes(
+    context: typer.Context,
+    server: ServerOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the node's answer as JSON.")] = False,
+) -> None:
+    """List the nodes that a node knows, itself first: what they serve, how full they are, how they are."""
+    if context.invoked_subcommand is not None:
+        return
+    answer = asyncio.run(_nodes(server))
+    if json:
+        write(sys.stdout, TypeAdapter(tuple[NodeInfo, ...]).dump_json(answer, indent=2) + b"\n")
+    else:
+        write(sys.stdout, _printed(nodes_table(answer)).encode())
+
+
+@nodes.command("drain")
+def drain(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The node, by its name or its URL.")],
+    off: Annotated[bool, typer.Option("--off", help="Have it take work again.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait until it has nothing left to do.")] = True,
+    token: TokenOption = None,
+    server: ServerOption = None,
+) -> None:
+    """Have a node finish what it has and take nothing new."""
+    asyncio.run(_drain(name, server, token, on=not off, wait=wait and not off))
+
+
+def top(server: ServerOption = None) -> None:
+    """Watch the nodes of a cluster: what their machines do, and which submission runs where. Ctrl-C ends it."""
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_watch(server))
+
+
+async def _nodes(server: str | None) -> tuple[NodeInfo, ...]:
+    async with Client(server or DEFAULT_SERVER) as client:
+        return await client.nodes()
+
+
+async def _drain(name: str, server: str | None, token: str | None, *, on: bool, wait: bool) -> None:
+    async with Client(server or DEFAULT_SERVER, headers={TOKEN_HEADER: token} if token else None) as client:
+        await client.drain(name, on=on)
+        is_busy = wait
+        while is_busy:
+            await asyncio.sleep(POLL_SECONDS)
+            is_busy = not _is_idle(await client.nodes(), name)
+    state = "takes work again" if not on else "has nothing left to do" if wait else "takes nothing new"
+    write(sys.stdout, f"{name} {state}\n".encode())
+
+
+def _is_idle(nodes: tuple[NodeInfo, ...], name: str) -> bool:
+    """Whether that node has nothing to do; one that has left has nothing."""
+    found = [node for node in nodes if name in {node.name, node.url}]
+    reports = [node.report for node in found if node.report and node.health is not NodeHealth.SILENT]
+    return all(report.draining and report.running + report.queued == 0 for report in reports)
+
+
+async def _watch(server: str | None) -> None:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console()
+    async with Client(server or DEFAULT_SERVER) as client:
+        now = _view(server, await client.nodes(), console.height)
+        with Live(now, console=console, auto_refresh=False, screen=sys.stdout.isatty()) as live:
+            while True:
+                await asyncio.sleep(REFRESH_SECONDS)
+                try:
+                    live.update(_view(server, await client.nodes(), console.height), refresh=True)
+                except CcxError as error:
+                    live.update(Text(str(error)), refresh=True)
+
+
+def _view(server: str | None, nodes: tuple[NodeInfo, ...], height: int) -> RenderableType:
+    """What fills a terminal of that height."""
+    from rich.console import Group
+    from rich.text import Text
+
+    headers_and_gaps = 6
+    most = max(1, height - headers_and_gaps - len(nodes))
+    head = Text(f"{server or DEFAULT_SERVER}: {summary(nodes)}")
+    below = ("", submissions_table(nodes, most)) if any(node.submissions for node in nodes) else ()
+    return Group(head, "", nodes_table(nodes), *below)
+
+
+def _printed(what: RenderableType) -> str:
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout and sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL, markup=False)
+    with console.capture() as capture:
+        console.print(what)
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())

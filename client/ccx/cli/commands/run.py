@@ -1,0 +1,98 @@
+"""`ccx run`: send a program, pass its streams and its exit code through, while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ccx.cli.options.limit_option import parse_limits
+from ccx.cli.options.program import (
+    ArtifactOption,
+    CompileArgOption,
+    EntrypointOption,
+    ExpectOption,
+    FilesArgument,
+    LanguageOption,
+    LimitOption,
+    Program,
+    request_of,
+    text_of,
+)
+from ccx.cli.options.server import ServerOption, open_client
+from ccx.cli.options.sources import collect
+from ccx.cli.output.exit_codes import of_submission
+from ccx.cli.output.live_output import follow
+from ccx.cli.output.presentation import Passage, Presentation, show
+from ccx.cli.output.progress import Progress
+from ccx.cli.output.standard_streams import read_stdin
+from ccx.errors import BadInput
+
+if TYPE_CHECKING:
+    from ccx.client import Client
+    from ccx.wire import Submission, SubmissionRequest
+
+
+def run(
+    context: typer.Context,
+    files: FilesArgument,
+    language: LanguageOption = None,
+    entrypoint: EntrypointOption = None,
+    limit: LimitOption = None,
+    compile_arg: CompileArgOption = None,
+    expect: ExpectOption = None,
+    artifact: ArtifactOption = None,
+    artifacts_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where artifacts are written.")] = Path(),
+    interactive: Annotated[
+        bool, typer.Option("--interactive", "-i", help="Type to the program while it runs; in a terminal, in its own.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No line about verdict, time and memory.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON instead of the program's output.")
+    ] = False,
+    server: ServerOption = None,
+) -> int:
+    """Run a program in a container of its own.
+
+    Its standard output and standard error come out as they are, while it
+    runs, and its exit code is the exit code of ccx. What is piped in is its
+    standard input, what stands after [bold]--[/] are its arguments.
+    """
+    if interactive and (json or expect is not None):
+        raise BadInput("--interactive: a program that is typed to has no --json and no --expect; leave them out.")
+    program = Program(
+        sources=collect(files),
+        language=language,
+        entrypoint=entrypoint,
+        args=context.ensure_object(tuple),
+        compile_args=tuple(compile_arg or ()),
+        expected_stdout=None if expect is None else text_of(expect),
+        limits=parse_limits(limit or ()),
+        artifacts=tuple(artifact or ()),
+        stdin=b"" if interactive else read_stdin(),
+    )
+    return asyncio.run(_run(program, Presentation(quiet, json, artifacts_dir), server, interactive=interactive))
+
+
+async def _run(program: Program, presentation: Presentation, server: str | None, *, interactive: bool) -> int:
+    passage = Passage()
+    async with open_client(server) as client:
+        request = request_of(program, await client.languages())
+        if interactive:
+            from ccx.cli.output.terminal import converse
+
+            submission = await converse(client, request, passage)
+        elif presentation.json:
+            submission = await client.submit(request)
+        else:
+            submission = await _follow(client, request, passage, quiet=presentation.quiet)
+        # Shown before an embedded node is taken down: nobody waits for that.
+        show(submission, program.artifacts, presentation, passage)
+    return of_submission(submission)
+
+
+async def _follow(client: Client, request: SubmissionRequest, passage: Passage, *, quiet: bool) -> Submission:
+    with Progress(quiet=quiet) as progress:
+        return await follow(client, client.run_stream(request), passage, progress)

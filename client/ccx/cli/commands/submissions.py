@@ -1,0 +1,184 @@
+"""`ccx submit`, `status`, `logs`, `cancel` and `list`: submissions that go on without the command that made them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ccx.cli.options.limit_option import parse_limits
+from ccx.cli.options.program import (
+    ArtifactOption,
+    CompileArgOption,
+    EntrypointOption,
+    ExpectOption,
+    FilesArgument,
+    LanguageOption,
+    LimitOption,
+    Program,
+    request_of,
+    text_of,
+)
+from ccx.cli.options.server import ServerOption
+from ccx.cli.options.sources import collect
+from ccx.cli.output.exit_codes import ExitCode, of_submission
+from ccx.cli.output.live_output import follow
+from ccx.cli.output.presentation import Passage
+from ccx.cli.output.progress import Progress
+from ccx.cli.output.standard_streams import read_stdin, write
+from ccx.cli.output.submission_table import status_line, table
+from ccx.client import Client
+from ccx.errors import BadInput
+from ccx.wire import State, Verdict
+
+if TYPE_CHECKING:
+    from ccx.wire import Submission, SubmissionPage
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="What ccx submit has printed.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the node's answer as JSON.")]
+
+
+def submit(
+    context: typer.Context,
+    files: FilesArgument,
+    language: LanguageOption = None,
+    entrypoint: EntrypointOption = None,
+    limit: LimitOption = None,
+    compile_arg: CompileArgOption = None,
+    expect: ExpectOption = None,
+    artifact: ArtifactOption = None,
+    json: JsonOption = False,
+    server: ServerOption = None,
+) -> None:
+    """Hand a program in and leave; what is printed is its id.
+
+    It takes what [bold]ccx run[/] takes. See [bold]ccx status[/], [bold]ccx logs[/] and
+    [bold]ccx cancel[/] for what comes after.
+    """
+    program = Program(
+        sources=collect(files),
+        language=language,
+        entrypoint=entrypoint,
+        args=context.ensure_object(tuple),
+        compile_args=tuple(compile_arg or ()),
+        expected_stdout=None if expect is None else text_of(expect),
+        limits=parse_limits(limit or ()),
+        artifacts=tuple(artifact or ()),
+        stdin=read_stdin(),
+    )
+    submission = asyncio.run(_submit(_named(server), program))
+    _print(_json(submission) if json else submission.id)
+
+
+def status(
+    submission_id: IdArgument,
+    follow_it: Annotated[
+        bool, typer.Option("--follow", "-f", help="Wait for its end; exit as the program did, like ccx run.")
+    ] = False,
+    json: JsonOption = False,
+    server: ServerOption = None,
+) -> int:
+    """Tell how a submission is."""
+    submission = asyncio.run(_status(_named(server), submission_id, follow_it=follow_it))
+    _print(_json(submission) if json else status_line(submission))
+    return of_submission(submission) if follow_it else ExitCode.OK
+
+
+def logs(
+    submission_id: IdArgument,
+    follow_it: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on to its end; exit as the program did, like ccx run.")
+    ] = False,
+    server: ServerOption = None,
+) -> int:
+    """Print what a submission has written so far, each output to its own."""
+    submission = asyncio.run(_logs(_named(server), submission_id, follow_it=follow_it))
+    return of_submission(submission) if follow_it else ExitCode.OK
+
+
+def cancel(
+    submission_ids: Annotated[
+        list[str], typer.Argument(metavar="ID...", show_default=False, help="What ccx submit has printed.")
+    ],
+    json: JsonOption = False,
+    server: ServerOption = None,
+) -> None:
+    """End submissions that wait or run. What they have written is kept; one that has ended stays as it is."""
+    asyncio.run(_cancel(_named(server), submission_ids, json=json))
+
+
+def list_submissions(
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, max=1000, help="At most so many.")] = None,
+    cursor: Annotated[str | None, typer.Option(metavar="TEXT", help="Go on where a list broke off.")] = None,
+    state: Annotated[State | None, typer.Option(help="Only those that are so.")] = None,
+    language: Annotated[str | None, typer.Option("--language", "-l", metavar="NAME", help="Only those in it.")] = None,
+    verdict: Annotated[Verdict | None, typer.Option(help="Only those that ended so.")] = None,
+    json: JsonOption = False,
+    server: ServerOption = None,
+) -> None:
+    """List submissions, the newest first."""
+    page = asyncio.run(_list(_named(server), limit, cursor, state, language, verdict))
+    _print(page.model_dump_json(indent=2) if json else table(page))
+    if page.next_cursor and not json:
+        write(sys.stderr, f"ccx: there are more: ccx list --cursor {page.next_cursor}\n".encode())
+
+
+def _named(server: str | None) -> str:
+    """The node's address. One that is started for a single command would take the submission with it."""
+    if not server:
+        raise BadInput("No node is named: this needs one that goes on running; name it with --server or CCX_SERVER.")
+    return server
+
+
+async def _submit(server: str, program: Program) -> Submission:
+    async with Client(server) as client:
+        return await client.submit(request_of(program, await client.languages()), wait=False)
+
+
+async def _status(server: str, submission_id: str, *, follow_it: bool) -> Submission:
+    async with Client(server) as client:
+        if not follow_it:
+            return await client.submission(submission_id)
+        with Progress() as progress:
+            return await follow(client, client.events(submission_id), None, progress)
+
+
+async def _logs(server: str, submission_id: str, *, follow_it: bool) -> Submission:
+    passage = Passage()
+    async with Client(server) as client:
+        if follow_it:
+            with Progress() as progress:
+                submission = await follow(client, client.events(submission_id), passage, progress)
+        else:
+            submission = await client.submission(submission_id)
+        passage.write_rest(submission)
+        return submission
+
+
+async def _cancel(server: str, submission_ids: list[str], *, json: bool) -> None:
+    async with Client(server) as client:
+        for submission_id in submission_ids:
+            submission = await client.cancel(submission_id)
+            _print(_json(submission) if json else status_line(submission))
+
+
+async def _list(
+    server: str,
+    limit: int | None,
+    cursor: str | None,
+    state: State | None,
+    language: str | None,
+    verdict: Verdict | None,
+) -> SubmissionPage:
+    async with Client(server) as client:
+        return await client.list(limit=limit, cursor=cursor, state=state, language=language, verdict=verdict)
+
+
+def _json(submission: Submission) -> str:
+    return submission.model_dump_json(indent=2)
+
+
+def _print(text: str) -> None:
+    write(sys.stdout, f"{text}\n".encode())

@@ -1,0 +1,125 @@
+"""A program from the command line: what is sent to a node, whichever command sends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import ValidationError
+
+from ccx.cli.options import language_choice
+from ccx.errors import BadInput
+from ccx.wire import SubmissionRequest, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ccx.cli.options.sources import Sources
+    from ccx.wire import LanguageInfo, LimitOverrides
+
+FilesArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE", show_default=False, help="Source files, the main one first, or a directory."),
+]
+LanguageOption = Annotated[
+    str | None,
+    typer.Option("--language", "-l", metavar="NAME", help="Name or alias. Left out: what the main file's suffix says."),
+]
+EntrypointOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The main file. Left out: the first FILE; of a directory, the file called main."),
+]
+LimitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Limits, with commas or repeated: cpu, wall (2, 1.5s, 500ms), memory, output, file (64k, 128m, 1g), "
+        "processes (16).",
+    ),
+]
+CompileArgOption = Annotated[
+    list[str] | None, typer.Option(metavar="ARG", help="An argument for the compiler. May be repeated.")
+]
+ExpectOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The output expected; another one is the verdict wrong_answer."),
+]
+ArtifactOption = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="A file the program writes, to be kept. May be repeated.")
+]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is run: all that the command line and standard input say of it."""
+
+    sources: Sources
+    language: str | None
+    entrypoint: str | None
+    args: tuple[str, ...]
+    compile_args: tuple[str, ...]
+    stdin: bytes
+    expected_stdout: str | None
+    limits: LimitOverrides
+    artifacts: tuple[str, ...]
+
+
+def request_of(program: Program, languages: Sequence[LanguageInfo]) -> SubmissionRequest:
+    """The submission. Raises BadInput."""
+    if not languages:
+        raise BadInput(
+            "The node serves no language: build the images on its host with `ccx images build`, "
+            "or name another node with --server."
+        )
+    language, entrypoint = _language_and_entrypoint(program, languages)
+    stdin, stdin_encoding = encode(program.stdin)
+    case: dict[str, object] = {"args": program.args, "stdin": stdin, "stdin_encoding": stdin_encoding}
+    if program.expected_stdout is not None:
+        case = {"cases": [case | {"expected_stdout": program.expected_stdout}]}
+    try:
+        return SubmissionRequest.model_validate(
+            {
+                "language": language,
+                "files": program.sources.source_files(),
+                "entrypoint": entrypoint,
+                "compile_args": program.compile_args,
+                "limits": program.limits,
+                "artifacts": program.artifacts,
+                **case,
+            }
+        )
+    except ValidationError as error:
+        raise BadInput(_sentence(error)) from error
+
+
+def _language_and_entrypoint(program: Program, languages: Sequence[LanguageInfo]) -> tuple[str, str]:
+    named = None if program.language is None else language_choice.named_language(program.language, languages)
+    if program.entrypoint is not None:
+        entrypoint = program.sources.name_of(program.entrypoint)
+    elif program.sources.first is not None:
+        entrypoint = program.sources.first
+    else:
+        entrypoint = language_choice.main_file(program.sources.files, [named] if named else languages)
+    language = named or language_choice.language_of(entrypoint, languages)
+    return language.name, entrypoint
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first thing wrong with a submission, by the name of the field."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"The submission is not valid: {field + ': ' if field else ''}{message}."
+
+
+def text_of(path: Path) -> str:
+    """The text in the file that `--expect` names. Raises BadInput."""
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise BadInput(f"--expect: {str(path)!r} is not UTF-8 text; only text can be compared.") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadInput(f"--expect: {str(path)!r} cannot be read: {reason}.") from error

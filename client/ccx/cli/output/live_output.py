@@ -1,0 +1,44 @@
+"""A submission followed from its events: its output passed through as it comes, its progress told meanwhile."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from ccx.errors import UnexpectedAnswer
+from ccx.events import Done, Output, Queued, Started
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from ccx.cli.output.presentation import Passage
+    from ccx.cli.output.progress import Progress
+    from ccx.client import Client
+    from ccx.events import Event
+    from ccx.wire import Submission
+
+
+async def follow(
+    client: Client, events: AsyncGenerator[Event], passage: Passage | None, progress: Progress
+) -> Submission:
+    """Follow to the end; the submission that has ended. Without a passage its output is not shown."""
+    submission_id = ""
+    async with aclosing(events):
+        async for event in events:
+            match event:
+                case Queued():
+                    submission_id = event.submission_id
+                    progress.waiting(event.position)
+                    if event.id is not None and passage is not None:
+                        passage.begin()
+                case Started():
+                    progress.running()
+                case Output() if passage is not None:
+                    progress.clear()
+                    passage.write(event)
+                case Done():
+                    progress.clear()
+                    return event.submission or await client.submission(submission_id)
+                case _:
+                    pass
+    raise UnexpectedAnswer("The node ended the stream of events before the submission had ended.")

@@ -1,0 +1,48 @@
+"""Submissions as lines of text: one alone, or many in a table. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ccx.cli.output.verdict_line import verdict_line
+from ccx.wire import State
+
+if TYPE_CHECKING:
+    from ccx.wire import Submission, SubmissionPage, SubmissionSummary
+
+_HEADERS = ("ID", "STATE", "LANGUAGE", "NODE", "CREATED", "SECONDS")
+
+
+def status_line(submission: Submission) -> str:
+    """How a submission is, in one line."""
+    match submission.state:
+        case State.QUEUED:
+            place = submission.queue_position
+            return f"{submission.id} queued" + ("" if place is None else f", number {place}")
+        case State.RUNNING:
+            return f"{submission.id} running" + ("" if submission.node is None else f" on {submission.node}")
+        case State.DONE:
+            return f"{submission.id} {verdict_line(submission).removeprefix('ccx: ')}"
+
+
+def table(page: SubmissionPage) -> str:
+    """One line each, under a line of headers; columns are parted by two blanks at least."""
+    rows = [_HEADERS, *(_row(submission) for submission in page.submissions)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADERS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _row(submission: SubmissionSummary) -> tuple[str, ...]:
+    seconds = ""
+    if submission.started_at and submission.finished_at:
+        seconds = f"{(submission.finished_at - submission.started_at).total_seconds():.2f}"
+    return (
+        submission.id,
+        submission.verdict or submission.state,
+        submission.language,
+        submission.node or "",
+        submission.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+        seconds,
+    )

@@ -1,0 +1,86 @@
+"""Tells results to those who asked to be told, until they have heard it or it has been tried often enough."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from ccx.errors import StoreUnavailable
+from ccx_orchestrator.ports.callbacks import Callback, Caller, CallFailed, Outbox
+from ccx_orchestrator.ports.metering import Meter
+from ccx_orchestrator.ports.store import Store
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 8
+LOOK_SECONDS = 1.0
+LEASE_SECONDS = 60.0  # longer than a call may take
+MOST_TRIES = 10
+FIRST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 3600.0
+
+
+def pause_after(tries: int) -> float | None:
+    """How long to wait after so many failures, in seconds: twice as long each time, an hour at most, about two hours
+    in all; None is for ever.
+    """
+    if tries >= MOST_TRIES:
+        return None
+    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (tries - 1))
+
+
+class Callbacks:
+    """Makes the calls that are due."""
+
+    def __init__(
+        self, outbox: Outbox, store: Store, caller: Caller, clock: Callable[[], datetime], meter: Meter
+    ) -> None:
+        self._outbox = outbox
+        self._store = store
+        self._caller = caller
+        self._clock = clock
+        self._meter = meter
+
+    async def make_for_ever(self) -> None:
+        """Make them, until cancelled."""
+        while True:
+            try:
+                while await self.make_some():
+                    pass
+            except StoreUnavailable as error:
+                log.warning("callbacks have to wait for the store", reason=str(error.__cause__))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def make_some(self) -> int:
+        """Make a few of those that are due now; how many there were."""
+        due = await self._outbox.due(self._clock(), LEASE_SECONDS, AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            for callback in due:
+                group.create_task(self._make(callback))
+        return len(due)
+
+    async def _make(self, callback: Callback) -> None:
+        again_at = None
+        if result := await self._store.get(callback.submission):
+            try:
+                body = result.model_dump_json().encode()
+                await self._caller.call(callback.url, body, callback.submission, self._clock())
+                self._meter.called_back(succeeded=True)
+            except CallFailed as error:
+                self._meter.called_back(succeeded=False)
+                again_at = self._after_failure(callback, error)
+        await self._outbox.settle(callback.submission, again_at)
+
+    def _after_failure(self, callback: Callback, error: CallFailed) -> datetime | None:
+        pause_seconds = pause_after(callback.tries + 1)
+        log.warning(
+            "a callback failed",
+            submission=callback.submission,
+            reason=str(error),
+            tries=callback.tries + 1,
+            again_in_seconds=pause_seconds,
+        )
+        return None if pause_seconds is None else self._clock() + timedelta(seconds=pause_seconds)

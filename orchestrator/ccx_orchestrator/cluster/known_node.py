@@ -1,0 +1,58 @@
+"""What this node knows of another."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+
+from ccx.wire import NodeHealth, NodeReport
+from ccx_orchestrator.domain.dispatch import Capacity
+from ccx_orchestrator.ports.nodes import NodeLink
+
+
+class Source(Enum):
+    """How a node came to be known: named in the settings, found under a DNS name, or announced by itself."""
+
+    NAMED = auto()
+    FOUND = auto()
+    ANNOUNCED = auto()
+
+
+@dataclass(slots=True, eq=False)
+class KnownNode:
+    """One other node, by its URL. `heard_at` is on the roster's clock, `since` is for people."""
+
+    url: str
+    link: NodeLink
+    sources: set[Source]
+    name: str
+    health: NodeHealth
+    since: datetime
+    report: NodeReport | None = None
+    heard_at: float | None = None
+    silent_since: float | None = None
+    is_leaving: bool = False
+    failures: int = 0
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+    def capacity(self) -> Capacity:
+        """What it reported, as the dispatch sees it."""
+        report = self.report
+        if report is None:
+            raise AssertionError("nothing was heard of it")
+        return Capacity(
+            slots=report.slots,
+            foreign=max(0, report.running + report.queued - report.held),
+            languages=frozenset(language.name for language in report.languages),
+            is_open=not report.draining and not self.is_leaving,
+        )
+
+
+def health_of(report: NodeReport) -> NodeHealth:
+    """How a node that answers is."""
+    if report.draining:
+        return NodeHealth.DRAINING
+    return NodeHealth.OK if report.engine == "ok" else NodeHealth.DEGRADED

@@ -1,0 +1,140 @@
+"""Which of the engine's runtimes starts the sandboxes: runc, crun, or any other it knows, once it has proven itself."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ccx.errors import CcxError
+from ccx_orchestrator.docker_host.checks.image_check import prove
+from ccx_orchestrator.docker_host.checks.runtime_probe import RuntimeProbe
+from ccx_orchestrator.docker_host.engine.client import Engine
+from ccx_orchestrator.docker_host.languages.catalogue import Languages
+from ccx_orchestrator.docker_host.sandboxes.hardening import Runtime
+from ccx_orchestrator.domain.language import Language
+from ccx_orchestrator.ports.execution import SandboxLost
+
+log = structlog.get_logger(__name__)
+
+USUAL_NAME = "runc"  # what every engine comes with and all here is made for: not tried anew at every start
+FASTER = "crun"
+HYBRID = Path("/sys/fs/cgroup/unified")
+
+
+class BadRuntime(CcxError):
+    """A runtime that the engine does not know, or that cannot run a sandbox."""
+
+
+async def choose_runtimes(
+    engine: Engine,
+    about: Mapping[str, Any],
+    languages: Languages,
+    general: str | None,
+    special: Mapping[str, str],
+    images: Path,
+    node: str,
+) -> dict[str, Runtime]:
+    """The runtime of each language that has one by the settings, or whose limits cannot be changed while it runs; each
+    has run that language's reference program, in a sandbox of that node. `about` is what the engine says of itself.
+
+    Raises UnknownLanguage, ImageMissing, BadRuntime or EngineUnavailable.
+    """
+    chosen = dict.fromkeys((language.name for language in languages.all()), general) if general else {}
+    chosen |= {languages.find(name).name: runtime for name, runtime in special.items()}
+    default, known = about["DefaultRuntime"], frozenset(about["Runtimes"])
+    if unknown := sorted({runtime for runtime in chosen.values() if runtime} - known):
+        raise BadRuntime(_unknown(unknown[0], known))
+    named = {name: runtime for name, runtime in chosen.items() if runtime and runtime != default}
+    examination = _Examination(engine, languages, images, node)
+    unasked = [language.name for language in languages.all() if language.name not in named]
+    if unasked and default != USUAL_NAME and await examination.is_fixed(unasked[0], default):
+        named |= dict.fromkeys(unasked, default)
+    runtimes = {name: await examination.examine(name, runtime) for name, runtime in named.items()}
+    in_use = {default, *named.values()}
+    if advice := hint(in_use, known, is_installed=await asyncio.to_thread(_could_be_used)):
+        log.info(advice)
+    return runtimes
+
+
+def _could_be_used() -> bool:
+    """Whether the faster one is installed on a host it does not refuse."""
+    return shutil.which(FASTER) is not None and not HYBRID.exists()
+
+
+def hint(in_use: set[str], known: frozenset[str], *, is_installed: bool) -> str | None:
+    """What would make sandboxes start faster, where it is at hand and not used."""
+    if FASTER in in_use:
+        return None
+    if FASTER in known:
+        return f'the engine has {FASTER}, which starts a sandbox faster than runc: set runtime = "{FASTER}" to use it'
+    if is_installed:
+        return (
+            f"{FASTER} is installed, which starts a sandbox faster than runc: make it known to the engine (dockerd "
+            f'--add-runtime {FASTER}="$(command -v {FASTER})") and set runtime = "{FASTER}" to use it'
+        )
+    return None
+
+
+def _unknown(runtime: str, known: frozenset[str]) -> str:
+    return (
+        f"The Docker engine has no runtime {runtime!r}; it has: {', '.join(sorted(known))}. Register it (dockerd "
+        f"--add-runtime {runtime}=/path/to/{runtime}), or change the setting `runtime`."
+    )
+
+
+class _Examination:
+    """What the runtimes can do, each found out once. Raises BadRuntime."""
+
+    def __init__(self, engine: Engine, languages: Languages, images: Path, node: str) -> None:
+        self._trial = RuntimeProbe(engine, node)
+        self._node = node
+        self._languages = languages
+        self._images = images
+        self._fixed: dict[str, bool] = {}
+
+    async def is_fixed(self, language: str, runtime: str) -> bool:
+        if runtime not in self._fixed:
+            async with self._explained(language, runtime):
+                self._fixed[runtime] = await self._trial.is_fixed(*self._image(language), runtime)
+        return self._fixed[runtime]
+
+    async def examine(self, name: str, runtime_name: str) -> Runtime:
+        runtime = Runtime(runtime_name, is_fixed=await self.is_fixed(name, runtime_name))
+        language, image = self._image(name)
+        async with self._explained(name, runtime_name):
+            if language.prestart and not await self._trial.starts_ahead(language, image, runtime):
+                log.warning("nothing is started ahead: it does not come up", language=name, runtime=runtime_name)
+                runtime = replace(runtime, starts_ahead=False)
+            await prove(language, image, self._images, runtime, self._node)
+        return runtime
+
+    def _image(self, name: str) -> tuple[Language, str]:
+        return self._languages.find(name), self._languages.image(name).id
+
+    @asynccontextmanager
+    async def _explained(self, language: str, runtime: str) -> AsyncIterator[None]:
+        try:
+            yield
+        except (CcxError, SandboxLost) as error:
+            title = self._languages.find(language).title
+            is_hybrid = runtime == FASTER and await asyncio.to_thread(HYBRID.is_dir)
+            raise BadRuntime(_incapable(runtime, title, error, is_hybrid=is_hybrid)) from error
+
+
+def _incapable(runtime: str, title: str, error: Exception, *, is_hybrid: bool) -> str:
+    remedy = (
+        f" {FASTER} refuses a host with both versions of cgroups: unmount {HYBRID}, or boot with one version."
+        if is_hybrid
+        else ""
+    )
+    return (
+        f"The runtime {runtime!r} could not run the reference program of {title}: {error}{remedy} "
+        "Change the setting `runtime`."
+    )

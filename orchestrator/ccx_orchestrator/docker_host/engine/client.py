@@ -1,0 +1,198 @@
+"""The one door to a Docker engine. The SDK blocks, so its calls go through one bounded pool of threads; its errors
+are mapped here, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import docker
+import requests
+import structlog
+import urllib3
+from docker.errors import APIError, DockerException, NotFound
+
+from ccx.errors import EngineUnavailable, ImageMissing
+from ccx_orchestrator.docker_host.engine.transport import Transport
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+CALL_SECONDS = 30.0  # no call but a build takes longer on an engine that is well
+START_SECONDS = 5.0  # to find out whether there is an engine at all
+THREADS = 8
+
+NO_ENGINE = (
+    "No Docker engine answers at {address}. Start one (Debian and Ubuntu: `apt-get install docker.io`, then "
+    "`dockerd`), or name another with DOCKER_HOST."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image on this host, with ccx's labels."""
+
+    id: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a container ended."""
+
+    exit_code: int
+    out_of_memory: bool
+
+
+class NotThere(Exception):
+    """The engine has no such container or image."""
+
+
+class Engine:
+    """A Docker engine. Every method is a deadline-bound call that raises EngineUnavailable where the engine does not
+    answer.
+    """
+
+    def __init__(self, client: docker.DockerClient, threads: ThreadPoolExecutor) -> None:
+        self.client = client
+        self._api = client.api
+        self._transport = Transport(client.api, CALL_SECONDS)
+        self._threads = threads
+
+    async def ping(self) -> None:
+        """Raise EngineUnavailable unless the engine answers."""
+        await self._call(self._api.ping, seconds=START_SECONDS)
+
+    async def about(self) -> dict[str, Any]:
+        """What the engine says of itself and its host, in its own words."""
+        return dict(await self._call(self._api.info))
+
+    async def image(self, name: str) -> Image | None:
+        """The image of that name, None where there is none."""
+        try:
+            found = await self._call(self._transport.call, "GET", f"/images/{name}/json")
+        except NotThere:
+            return None
+        labels = found["Config"].get("Labels") or {}
+        return Image(found["Id"], labels.get("ccx.version", ""), labels.get("ccx.digest", ""))
+
+    async def create(self, name: str, config: dict[str, Any]) -> None:
+        """Create a container. Raises ImageMissing."""
+        try:
+            await self._call(lambda: self._transport.call("POST", "/containers/create", config, name=name))
+        except NotThere as error:
+            raise ImageMissing(f"The Docker engine cannot make a sandbox: {error}.") from error
+
+    async def attach(self, container: str) -> socket.socket:
+        """The container's input and multiplexed outputs as one socket, set up before it starts so that nothing is
+        missed.
+        """
+        streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        attached: list[socket.socket] = []
+
+        def attach() -> socket.socket:
+            attached.append(self._transport.upgrade(f"/containers/{container}/attach", **streams))
+            if is_unwanted:
+                attached[0].close()
+            return attached[0]
+
+        is_unwanted = False
+        try:
+            return await self._call(attach)
+        except BaseException:
+            # Whoever asked is gone; the call may still come to its end in its thread.
+            is_unwanted = True
+            for one in attached:
+                one.close()
+            raise
+
+    async def start(self, container: str) -> None:
+        """Start a created container."""
+        await self._call(self._transport.call, "POST", f"/containers/{container}/start")
+
+    async def limit(self, container: str, resources: dict[str, int]) -> None:
+        """Change the resource limits of a running container."""
+        await self._call(self._transport.call, "POST", f"/containers/{container}/update", resources)
+
+    async def death(self, container: str) -> Death | None:
+        """How the container ended, None where it runs or is gone."""
+        try:
+            state = (await self._call(self._transport.call, "GET", f"/containers/{container}/json"))["State"]
+        except NotThere:
+            return None
+        return None if state["Running"] else Death(state["ExitCode"], state["OOMKilled"])
+
+    async def remove(self, container: str) -> None:
+        """Kill and remove a container, which may be gone already."""
+        with suppress(NotThere):
+            await self._call(self._remove, container)
+
+    async def labelled(self, label: str) -> list[tuple[str, str, dict[str, str]]]:
+        """All containers, running or not, with that label: id, name and labels."""
+        found = await self._call(lambda: self._api.containers(all=True, filters={"label": label}))
+        return [
+            (container["Id"], (container["Names"] or [""])[0].lstrip("/"), container["Labels"]) for container in found
+        ]
+
+    def _remove(self, container: str) -> None:
+        try:
+            self._transport.call("DELETE", f"/containers/{container}", force=1, v=1)
+        except APIError as error:
+            if error.status_code != requests.codes.conflict:  # somebody else is removing it
+                raise
+
+    async def _call(self, call: Callable[..., T], *arguments: object, seconds: float = CALL_SECONDS) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(seconds):
+                return await loop.run_in_executor(self._threads, lambda: call(*arguments))
+        except TimeoutError as error:
+            raise EngineUnavailable(f"The Docker engine did not answer within {seconds:g} s.") from error
+        except NotFound as error:
+            raise NotThere(str(error.explanation)) from error
+        except (requests.ConnectionError, urllib3.exceptions.ProtocolError, OSError) as error:
+            raise _no_engine() from error
+        except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise EngineUnavailable(f"The Docker engine failed: {_explain(error)}") from error
+
+
+def _explain(error: Exception) -> str:
+    return str(error.explanation) if isinstance(error, APIError) else str(error)
+
+
+def _no_engine() -> EngineUnavailable:
+    return EngineUnavailable(NO_ENGINE.format(address=os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")))
+
+
+def connect() -> docker.DockerClient:
+    """A client for the engine that DOCKER_HOST or the default socket reaches. Raises EngineUnavailable, with the
+    remedy.
+    """
+    try:
+        client = docker.from_env(timeout=int(START_SECONDS), max_pool_size=THREADS)
+        client.ping()
+        client.api.timeout = int(CALL_SECONDS)
+    except (DockerException, requests.RequestException, OSError) as error:
+        raise _no_engine() from error
+    return client
+
+
+@asynccontextmanager
+async def open_engine() -> AsyncIterator[Engine]:
+    """An engine for as long as the context lasts. Raises EngineUnavailable."""
+    client = await asyncio.to_thread(connect)
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
+    try:
+        yield Engine(client, threads)
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+        client.close()

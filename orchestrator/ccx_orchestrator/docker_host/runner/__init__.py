@@ -1,0 +1,1 @@
+"""The wire to PID 1 of a sandbox: its frames, and the connection they travel over."""

@@ -1,0 +1,61 @@
+"""A slave tells masters that it is there, for as long as it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from ccx.client import Client
+from ccx.errors import CcxError
+from ccx.wire import Announcement
+from ccx_orchestrator.slave_link.link import NodeIdentity
+
+log = structlog.get_logger(__name__)
+
+EVERY_SECONDS = 3.0
+ANSWER_SECONDS = 3.0
+
+
+@asynccontextmanager
+async def announcing(
+    name: str, announcement: Announcement, masters: Iterable[str], identity: NodeIdentity
+) -> AsyncIterator[None]:
+    """Tell these masters every few seconds, and take leave of them at the end."""
+    tasks = [
+        asyncio.create_task(_announce(name, announcement, master, identity), name=f"announcing to {master}")
+        for master in masters
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+async def _announce(name: str, announcement: Announcement, master: str, identity: NodeIdentity) -> None:
+    is_known = False
+    async with Client(master, headers=identity.headers()) as client:
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(ANSWER_SECONDS):
+                        await client.announce(name, announcement)
+                except (CcxError, TimeoutError) as error:
+                    if is_known or not isinstance(error, TimeoutError):
+                        log.warning("a master does not answer", master=master, reason=str(error) or "no answer in time")
+                    is_known = False
+                else:
+                    if not is_known:
+                        log.info("joined", master=master)
+                    is_known = True
+                await asyncio.sleep(EVERY_SECONDS)
+        finally:
+            # A master that is not told finds out by itself.
+            with suppress(CcxError, TimeoutError):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await client.withdraw(name)

@@ -1,0 +1,145 @@
+"""Who is here, and what place each has: in the queue, in a slot of this node, or in one of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ccx.errors import QueueFull
+from ccx_orchestrator.domain.dispatch import Lane
+from ccx_orchestrator.domain.events import Queued
+from ccx_orchestrator.domain.scheduling import Backlog, Entry
+from ccx_orchestrator.domain.ticket import Ticket, size_of
+from ccx_orchestrator.ports.placement import Placement
+from ccx_orchestrator.submissions.active_submission import ActiveSubmission
+from ccx_orchestrator.submissions.clock import Clock
+from ccx_orchestrator.submissions.retry_after import RetryAdvice
+
+
+class ActiveRegistry:
+    """The submissions in the hands of this node. `start` is called for each that gets a slot, `look_for_work` when one
+    has left and nothing here wants its slot.
+    """
+
+    def __init__(
+        self,
+        backlog: Backlog,
+        placement: Placement,
+        clock: Clock,
+        start: Callable[[ActiveSubmission], None],
+        look_for_work: Callable[[], None],
+    ) -> None:
+        self.backlog = backlog
+        self.is_open = True
+        self._placement = placement
+        self._clock = clock
+        self._start = start
+        self._look_for_work = look_for_work
+        self._pace = RetryAdvice(backlog.slots)
+        self._live: dict[str, ActiveSubmission] = {}
+
+    def all(self) -> list[ActiveSubmission]:
+        """All that have not ended, or still hold their slot."""
+        return list(self._live.values())
+
+    def get(self, submission_id: str) -> ActiveSubmission | None:
+        """One of them, also where another node has it by now."""
+        return self._live.get(submission_id)
+
+    def here(self, submission_id: str) -> ActiveSubmission | None:
+        """One of them that is this node's to end."""
+        live = self._live.get(submission_id)
+        return None if live is None or live.is_elsewhere else live
+
+    def position(self, submission_id: str) -> int | None:
+        """A submission's place in the queue, 1 being next; None where it does not wait."""
+        return self.backlog.position(submission_id)
+
+    @property
+    def running_here(self) -> int:
+        """How many hold a slot of this node."""
+        return self.backlog.running - self.forwarded
+
+    @property
+    def forwarded(self) -> int:
+        """How many run on other nodes."""
+        return self._placement.count_elsewhere()
+
+    def has_place(self, entry: Entry, lane: Lane) -> bool:
+        """Whether there is a place for it at once. Raises QueueFull where it may not even wait for one."""
+        advice = self._pace.seconds_until_free(self.backlog.waiting)
+        if lane.is_forwarded:
+            if self._unfinished_here() >= self.backlog.slots:
+                raise QueueFull("All slots of this node are taken.", retry_after_seconds=advice)
+            return True
+        has_place = lane not in self.backlog.lanes() and self._placement.has_room(lane)
+        self.backlog.check_room(entry, advice, has_place=has_place)
+        return has_place
+
+    def _unfinished_here(self) -> int:
+        """What has or wants a slot of this node; one whose sandbox is only being removed is as good as free."""
+        ending = sum(live.task is not None and live.done.is_set() for live in self._live.values())
+        return self.running_here + self.backlog.waiting - ending
+
+    def enter(self, live: ActiveSubmission) -> None:
+        """Let it in: it waits, or starts at once."""
+        self._live[live.id] = live
+        self.backlog.enter(entry_of(live.ticket, live.lane))
+        self.start_waiting()
+        live.journal.add(Queued(live.id, self.position(live.id)))
+
+    def enter_running(self, live: ActiveSubmission) -> None:
+        """Start one whose slot was taken before."""
+        live.journal.add(Queued(live.id, None))
+        self._live[live.id] = live
+        self._start(live)
+
+    def start_waiting(self) -> None:
+        """Start what now can."""
+        if not self.is_open:
+            return
+        for submission_id in self.backlog.admit(self._reserve):
+            self._start(self._live[submission_id])
+        self.backlog.elsewhere = self._placement.count_elsewhere()
+
+    def _reserve(self, submission_id: str) -> bool:
+        return self._placement.reserve(submission_id, self._live[submission_id].lane)
+
+    def drop(self, live: ActiveSubmission) -> None:
+        """Undo: it is not this node's any more, whatever it has done by now."""
+        self._give_away(live)
+        for task in (live.claiming, live.task):
+            if task is not None:
+                task.cancel()
+        self.settle(live)
+
+    def lose(self, live: ActiveSubmission) -> None:
+        """Another node has it: whoever waits for it here hears of it from there."""
+        self._give_away(live)
+        if live.task is None:
+            self.settle(live)
+
+    def _give_away(self, live: ActiveSubmission) -> None:
+        live.is_elsewhere = True
+        live.done.set()
+        live.journal.abandon()
+
+    def settle(self, live: ActiveSubmission) -> None:
+        """Forget a submission when it has ended and nothing of it runs any more, and pass its slot on."""
+        if not live.done.is_set() or (live.task is not None and not live.task.done()):
+            return
+        if self._live.pop(live.id, None) is None:
+            return
+        if live.expiry:
+            live.expiry.cancel()
+        self.backlog.leave(live.id)
+        self._placement.leave(live.id)
+        self.backlog.elsewhere = self._placement.count_elsewhere()
+        self._pace.note_end(self._clock())
+        if self.is_open:
+            self.start_waiting()
+            self._look_for_work()
+
+
+def entry_of(ticket: Ticket, lane: Lane) -> Entry:
+    """What the queue has to know of a submission."""
+    return Entry(ticket.id, ticket.client, ticket.request.priority, size_of(ticket.request), lane)

@@ -1,0 +1,92 @@
+"""A submission in the hands of this node."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ccx.wire import State, Submission, SubmissionSummary
+from ccx_orchestrator.domain.dispatch import Lane
+from ccx_orchestrator.domain.events import Queued
+from ccx_orchestrator.domain.plan import Plan
+from ccx_orchestrator.domain.ticket import Ticket
+from ccx_orchestrator.domain.transcript import Transcript
+from ccx_orchestrator.submissions.console import Console
+from ccx_orchestrator.submissions.events.journal import Journal
+
+
+@dataclass(slots=True)
+class ActiveSubmission:
+    """One that has not ended, or still holds its slot.
+
+    `is_stored` is set when the store has it, `done` when it has its result or another node has it; `is_claimed` says
+    that no other node may run it, `claiming` settles that and `attempt`. `master` is the node that sent it here, if one
+    did.
+    """
+
+    ticket: Ticket
+    transcript: Transcript
+    journal: Journal
+    attempt: int
+    is_claimed: bool
+    console: Console | None = None
+    master: str | None = None
+    is_stored: asyncio.Event = field(default_factory=asyncio.Event)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    claiming: asyncio.Task[None] | None = None
+    task: asyncio.Task[None] | None = None
+    ending: asyncio.Task[None] | None = None
+    expiry: asyncio.TimerHandle | None = None
+    admitted_at: datetime | None = None
+    is_elsewhere: bool = False
+    is_attended: bool = False
+
+    @classmethod
+    def of(cls, ticket: Ticket, plan: Plan, *, is_claimed: bool, console: Console | None = None) -> ActiveSubmission:
+        """One that is about to wait or to run. Claiming counts the attempt up, and its journal is of that one."""
+        transcript = Transcript(ticket.id, plan, ticket.created_at)
+        journal = Journal(ticket.attempt if is_claimed else ticket.attempt + 1)
+        return cls(ticket, transcript, journal, ticket.attempt, is_claimed, console)
+
+    def restart(self) -> None:
+        """What was told so far is void: it begins anew, on another node, in the attempt that was claimed for it."""
+        self.transcript = Transcript(self.id, self.transcript.plan, self.ticket.created_at)
+        self.journal.restart(self.attempt)
+        self.journal.add(Queued(self.id, None))
+
+    @property
+    def lane(self) -> Lane:
+        """Where it can run."""
+        return Lane(self.transcript.plan.language.name, self.master is not None)
+
+    @property
+    def id(self) -> str:
+        """The submission's id."""
+        return self.ticket.id
+
+    def result(self) -> Submission:
+        """The submission as its events tell it."""
+        return self.transcript.submission().model_copy(update={"attempt": self.attempt})
+
+    def view(self, position: int | None) -> Submission:
+        """The submission as anyone may see it: its end only once that is kept."""
+        now: dict[str, object] = {"attempt": self.attempt}
+        if self.transcript.state is State.QUEUED:
+            now["queue_position"] = position
+        elif self.transcript.state is State.DONE and not self.done.is_set():
+            now |= {"state": State.RUNNING, "verdict": None, "message": None, "finished_at": None}
+        return self.transcript.submission().model_copy(update=now)
+
+    def line(self, line: SubmissionSummary, position: int | None) -> SubmissionSummary:
+        """A line of a list, with what the store cannot know yet."""
+        if line.state is State.DONE:
+            return line
+        now = self.view(position)
+        names = ("state", "language_version", "node", "queue_position", "attempt", "started_at")
+        return line.model_copy(update={name: getattr(now, name) for name in names})
+
+    def starting_seconds(self, now: datetime) -> tuple[float, float]:
+        """How long it waited for its slot, and then, until now, for its sandbox."""
+        admitted_at = self.admitted_at or now
+        return (admitted_at - self.ticket.created_at).total_seconds(), (now - admitted_at).total_seconds()

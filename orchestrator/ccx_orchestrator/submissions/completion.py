@@ -1,0 +1,78 @@
+"""The one end of each submission: the result is kept, and only then shown."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ccx.wire import State, Verdict
+from ccx_orchestrator.domain.events import Finished
+from ccx_orchestrator.ports.metering import Meter
+from ccx_orchestrator.submissions.active_registry import ActiveRegistry
+from ccx_orchestrator.submissions.active_submission import ActiveSubmission
+from ccx_orchestrator.submissions.clock import Clock
+from ccx_orchestrator.submissions.events import journal_codec
+from ccx_orchestrator.submissions.retrying_store import RetryingStore
+
+
+class Completion:
+    """Ends submissions, from inside or outside of what runs them. `passing` keeps what a master has sent."""
+
+    def __init__(
+        self, places: ActiveRegistry, store: RetryingStore, passing: RetryingStore, clock: Clock, meter: Meter
+    ) -> None:
+        self._places = places
+        self._store = store
+        self._passing = passing
+        self._clock = clock
+        self._meter = meter
+
+    async def conclude(self, live: ActiveSubmission, finished: Finished) -> None:
+        """Keep the result of one whose events are complete, and only then show it."""
+        await live.is_stored.wait()
+        if live.claiming:
+            await asyncio.wait({live.claiming})
+        result = live.result()
+        last = live.journal.conclude(finished, result)
+        entries = (*live.journal.entries, last)
+        kept = await journal_codec.to_bytes(live.journal.attempt, entries)
+        keeper = self._passing if live.master else self._store
+        if not await keeper.finish(result, kept):
+            self._places.lose(live)
+            return
+        live.journal.complete(last)
+        live.done.set()
+        self._meter.ended(result)
+        self._places.settle(live)
+
+    async def end(self, live: ActiveSubmission, verdict: Verdict, message: str) -> None:
+        """Give a submission its end from outside of the executor, and end what it runs. One that is ending already is
+        waited for.
+        """
+        if live.transcript.state is State.DONE:
+            await live.done.wait()
+            return
+        finished = Finished(verdict, message)
+        live.transcript.add(finished, self._clock())
+        if live.task is None:
+            self._places.backlog.leave(live.id)
+        elif live.task is not asyncio.current_task():
+            live.task.cancel()
+        # Whoever asked may go away meanwhile: the end is kept all the same.
+        live.ending = asyncio.create_task(self.conclude(live, finished))
+        await asyncio.shield(live.ending)
+
+    def cancel_soon(self, live: ActiveSubmission, message: str) -> None:
+        """Cancel it, without waiting for that."""
+        live.ending = asyncio.create_task(self.end(live, Verdict.CANCELLED, message))
+
+    def arm_expiry(self, live: ActiveSubmission) -> None:
+        """Cancel it at its client's deadline, should it not have been started by then."""
+        if (expires_at := live.ticket.expires_at) is None or live.is_claimed:
+            return
+        seconds = max(0.0, (expires_at - self._clock()).total_seconds())
+        live.expiry = asyncio.get_running_loop().call_later(seconds, self._expire, live)
+
+    def _expire(self, live: ActiveSubmission) -> None:
+        if live.task is None and not live.done.is_set():
+            seconds = live.ticket.request.deadline_seconds
+            self.cancel_soon(live, f"It could not be started within its deadline of {seconds:g} s.")

@@ -1,0 +1,1 @@
+"""The numbered events of a submission, as they are kept for readers."""

@@ -1,0 +1,149 @@
+"""A submission that has a slot: is it still ours to run, what does it tell, and what if the sandbox is lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from ccx.errors import CcxError, EngineUnavailable, ProblemError
+from ccx.wire import State, Verdict
+from ccx_orchestrator.domain.events import Event, Finished, Restarted, Started
+from ccx_orchestrator.ports.execution import Attempts, EmitAnew, SandboxHung, SandboxLost
+from ccx_orchestrator.ports.metering import Meter
+from ccx_orchestrator.submissions.active_registry import ActiveRegistry
+from ccx_orchestrator.submissions.active_submission import ActiveSubmission
+from ccx_orchestrator.submissions.admission_policy import AdmissionPolicy
+from ccx_orchestrator.submissions.clock import Clock
+from ccx_orchestrator.submissions.completion import Completion
+from ccx_orchestrator.submissions.retrying_store import RetryingStore
+
+log = structlog.get_logger(__name__)
+
+
+class Runs:
+    """Runs each submission that has a slot, in a task of its own."""
+
+    def __init__(
+        self,
+        executor: Attempts,
+        places: ActiveRegistry,
+        endings: Completion,
+        store: RetryingStore,
+        rules: AdmissionPolicy,
+        clock: Clock,
+        meter: Meter,
+    ) -> None:
+        self._executor = executor
+        self._places = places
+        self._endings = endings
+        self._store = store
+        self._rules = rules
+        self._clock = clock
+        self._meter = meter
+        self.engine_error: ProblemError | None = None
+
+    async def check_engine(self) -> None:
+        """Where the engine failed the last time, raise EngineUnavailable unless it is back."""
+        if self.engine_error is not None:
+            await self._executor.check()
+            self.engine_error = None
+
+    def start(self, live: ActiveSubmission) -> None:
+        """Run it. When its task is over, all it held is released."""
+        live.admitted_at = self._clock()
+        live.task = asyncio.create_task(self._run(live), name=f"submission {live.id}")
+        # Not at the end of `_run`: a task that is cancelled before it began has none.
+        live.task.add_done_callback(lambda _: self._places.settle(live))
+
+    async def _run(self, live: ActiveSubmission) -> None:
+        async def emit(event: Event | Restarted) -> None:
+            if isinstance(event, Restarted):
+                await self._begin_anew(live)
+            else:
+                await self._take(live, event)
+
+        with bound_contextvars(submission=live.id):
+            try:
+                if await self._may_run(live):
+                    await self._run_or_try_again(live, emit)
+            except asyncio.CancelledError:
+                log.debug("submission ended early")
+            except (CcxError, SandboxLost) as error:
+                await self._fail(live, error)
+            except Exception as error:  # a fault of ours must not leave a submission without an end
+                log.exception("submission failed by a fault in the node")
+                await self._fail(live, error)
+
+    async def _run_or_try_again(self, live: ActiveSubmission, emit: EmitAnew) -> None:
+        """A sandbox that is lost before anybody has seen anything of the program is replaced, once."""
+        try:
+            await self._executor.run(live.id, live.transcript.plan, emit, live.console)
+        except SandboxLost as lost:
+            if isinstance(lost, SandboxHung) or live.console or not live.transcript.has_shown_nothing:
+                raise
+            log.warning("sandbox lost, trying again", reason=str(lost))
+            await self._executor.run(live.id, live.transcript.plan, emit)
+
+    async def _may_run(self, live: ActiveSubmission) -> bool:
+        """Make sure that it is this node's to run, and still worth it."""
+        # A first attempt starts while the store writes it down: nobody knows its id before that is done. One with a
+        # key may turn out to be another.
+        if not live.is_claimed or live.ticket.key:
+            await live.is_stored.wait()
+        if not live.is_claimed:
+            await self._claim(live)
+            if not live.is_claimed:
+                self._places.lose(live)
+                return False
+        if live.attempt > self._rules.max_attempts:
+            message = f"The node ended {live.attempt - 1} times while it ran; it was given up."
+            await self._endings.end(live, Verdict.INTERNAL_ERROR, message)
+            return False
+        return True
+
+    async def _begin_anew(self, live: ActiveSubmission) -> None:
+        """What was told is void, and what comes is another attempt, whose number no other node may give to its own."""
+        if live.transcript.state is State.DONE:
+            return
+        await live.is_stored.wait()
+        await self._claim(live)
+        if live.is_claimed:
+            live.restart()
+        else:
+            self._places.drop(live)
+
+    async def _claim(self, live: ActiveSubmission) -> None:
+        """Have the right to run it, in a new attempt, unless another node has it. Should it be cancelled meanwhile, the
+        claim goes on: the end has to name the attempt that the store knows.
+        """
+
+        async def claim() -> None:
+            attempt = await self._store.claim(live.id)
+            live.is_claimed = attempt is not None
+            live.attempt = attempt or live.attempt
+
+        live.claiming = asyncio.create_task(claim(), name=f"claiming {live.id}")
+        await asyncio.shield(live.claiming)
+
+    async def _fail(self, live: ActiveSubmission, error: Exception) -> None:
+        log.error("submission failed", reason=str(error))
+        if isinstance(error, EngineUnavailable):  # what else went wrong says nothing about the engine
+            self.engine_error = error
+        reason = str(error) if isinstance(error, CcxError) else "Its sandbox was lost."
+        message = f"{reason} This is a fault of the service, not of the program; its log has submission {live.id}."
+        await self._endings.end(live, Verdict.INTERNAL_ERROR, message)
+
+    async def _take(self, live: ActiveSubmission, event: Event) -> None:
+        """Fold an event in. What comes after the end is dropped: a submission ends once."""
+        if live.transcript.state is State.DONE:
+            return
+        kept = live.transcript.add(event, self._clock())
+        if isinstance(kept, Finished):
+            await self._endings.conclude(live, kept)
+            return
+        live.journal.add(kept)
+        if isinstance(kept, Started):
+            waited, sandbox = live.starting_seconds(self._clock())
+            self._meter.started(live.ticket.request.language, waited, sandbox)

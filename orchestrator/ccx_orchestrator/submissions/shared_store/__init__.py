@@ -1,0 +1,1 @@
+"""What a node does only because other nodes share its store."""

@@ -1,0 +1,1 @@
+"""What tests share: nodes, engines, fakes and programs to run them against."""
