@@ -33,7 +33,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from ccx.wire import CaseResult, State, Submission, SubmissionRequest, Verdict
 from ccx_orchestrator import logs
 from ccx_orchestrator.api.app import Node, create_app
-from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.domain.submission_ids import SubmissionIds
 from ccx_orchestrator.metrics import Metrics
 from ccx_orchestrator.serving import listen, serving
@@ -43,8 +42,8 @@ from ccx_orchestrator.store.postgres import open_postgres
 from ccx_orchestrator.store.sql import SqlStore
 from ccx_orchestrator.store.sqlite import open_sqlite
 from ccx_orchestrator.store.tables import results, submissions
-from ccx_orchestrator.submissions.service import Submissions
 from tests.support.fakes import HELLO, FakeCatalogue, FakeExecutor
+from tests.support.service import submissions_over
 
 RUN_SECONDS = 0.010
 SLOTS = 2
@@ -100,8 +99,7 @@ async def open_store(kind: str, folder: Path, url: str) -> AsyncIterator[Store]:
 @asynccontextmanager
 async def node(store: Store, sandboxes: Sandboxes) -> AsyncIterator[httpx2.AsyncClient]:
     """A node behind a real socket, and a client of it."""
-    backlog = Backlog(SLOTS, NO_BOUND)
-    service = Submissions(store, sandboxes, FakeCatalogue(), backlog)
+    service = submissions_over(store, sandboxes, SLOTS, NO_BOUND)
     app = create_app(Node("bench", service, FakeCatalogue(), 1 << 20, Metrics().page))
     listening = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -197,7 +195,7 @@ async def acceptance_of_the_store(store: Store, count: int) -> float:
     """The same without HTTP."""
     sandboxes = Sandboxes()
     sandboxes.is_stopped = True
-    service = Submissions(store, sandboxes, FakeCatalogue(), Backlog(SLOTS, NO_BOUND))
+    service = submissions_over(store, sandboxes, SLOTS, NO_BOUND)
     request = SubmissionRequest.model_validate_json(BODY)
     async with service.at_work():
         left = iter(range(count))

@@ -99,7 +99,7 @@ async def open_node(settings: Settings) -> AsyncIterator[RunningNode]:
         with traced(metrics, settings.name, is_wanted=settings.traces) as meter:
             parts = _connect(settings, here, store, meter)
             submissions, cluster = parts.submissions, parts.cluster
-            metrics.watch(submissions.backlog)
+            metrics.watch(submissions.backlog, submissions)
             metrics.watch_pool(here.pool)
             node = Node(
                 settings.name,
@@ -198,8 +198,8 @@ def _submissions(
     meter: Meter,
     peers: Peers,
 ) -> Submissions:
-    backlog = Backlog(settings.max_tasks, settings.queue_bound, settings.queue_bound_bytes)
-    rules = AdmissionPolicy(
+    backlog = Backlog(settings.queue_bound, settings.queue_bound_bytes)
+    policy = AdmissionPolicy(
         settings.max_attempts, settings.highest_priority, takes_callbacks=bool(settings.callback_secret)
     )
     return Submissions(
@@ -207,9 +207,8 @@ def _submissions(
         dispatcher,
         catalogue,
         backlog,
-        rules=rules,
+        policy=policy,
         meter=meter,
-        placement=dispatcher,
         passing=MemoryStore(),
         peers=peers,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -12,6 +13,18 @@ from ccx.wire import PoolHealth, Submission, Verdict
 from ccx_orchestrator.domain.scheduling import Backlog
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+
+
+class Slots(Protocol):
+    """Who knows of a node's slots."""
+
+    @property
+    def slots(self) -> int:
+        """How many there are."""
+
+    @property
+    def running(self) -> int:
+        """How many submissions run, here or on other nodes."""
 
 
 class Metrics:
@@ -32,12 +45,12 @@ class Metrics:
         self._sandbox = self._histogram("ccx_sandbox_start_seconds", "From a slot to a sandbox that runs.", "language")
         self._ran = self._histogram("ccx_run_seconds", "From the start of the sandbox to the end.", "language")
 
-    def watch(self, backlog: Backlog) -> None:
+    def watch(self, backlog: Backlog, slots: Slots) -> None:
         """Show this queue and its slots, as they are whenever somebody looks."""
         self._gauge("ccx_queue_depth", "Submissions that wait.").set_function(lambda: backlog.waiting)
         self._gauge("ccx_queue_bytes", "Bytes of submissions that wait.").set_function(lambda: backlog.waiting_bytes)
-        self._gauge("ccx_slots", "Submissions that may run at a time.").set_function(lambda: backlog.slots)
-        self._gauge("ccx_slots_taken", "Submissions that run.").set_function(lambda: backlog.running)
+        self._gauge("ccx_slots", "Submissions that may run at a time.").set_function(lambda: slots.slots)
+        self._gauge("ccx_slots_taken", "Submissions that run.").set_function(lambda: slots.running)
 
     def watch_pool(self, health: Callable[[], tuple[PoolHealth, ...]]) -> None:
         """Show where sandboxes come from, as the pool tells it whenever somebody looks."""

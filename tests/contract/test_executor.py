@@ -19,7 +19,7 @@ from ccx_orchestrator.docker_host.languages.catalogue import Languages
 from ccx_orchestrator.docker_host.sandboxes.hardening import Owner
 from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandboxes
 from ccx_orchestrator.domain.controls import InputEnded, Signalled, Typed
-from ccx_orchestrator.domain.events import Event, Finished, Output, Started, StepJudged, Stream
+from ccx_orchestrator.domain.events import Event, Finished, Output, Restarted, Started, StepJudged, Stream
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.domain.plan import Plan, make_interactive, make_plan
 from ccx_orchestrator.ports.execution import Executor
@@ -60,10 +60,10 @@ class Bench:
         request = SubmissionRequest(language=self.language.name, files=files)
         return make_interactive(make_plan(request, self.language), request, has_terminal=False)
 
-    async def events(self, program: str) -> list[Event]:
-        events: list[Event] = []
+    async def events(self, program: str) -> list[Event | Restarted]:
+        events: list[Event | Restarted] = []
 
-        async def emit(event: Event) -> None:
+        async def emit(event: Event | Restarted) -> None:
             events.append(event)
 
         async with asyncio.timeout(DEADLINE_SECONDS):
@@ -114,10 +114,10 @@ async def test_many_run_at_a_time(bench: Bench) -> None:
 
 
 async def test_a_cancelled_run_tells_nothing_more(bench: Bench) -> None:
-    events: list[Event] = []
+    events: list[Event | Restarted] = []
     has_said_hello = asyncio.Event()
 
-    async def emit(event: Event) -> None:
+    async def emit(event: Event | Restarted) -> None:
         events.append(event)
         if isinstance(event, Output):
             has_said_hello.set()
@@ -133,11 +133,11 @@ async def test_a_cancelled_run_tells_nothing_more(bench: Bench) -> None:
 
 async def test_what_is_typed_and_signalled_reaches_the_program_until_the_input_ends(bench: Bench) -> None:
     console = Console(None)
-    events: list[Event] = []
+    events: list[Event | Restarted] = []
     has_echoed = asyncio.Event()
     was_signalled = asyncio.Event()
 
-    async def emit(event: Event) -> None:
+    async def emit(event: Event | Restarted) -> None:
         events.append(event)
         if isinstance(event, Output):
             (has_echoed if event.stream is Stream.STDOUT else was_signalled).set()

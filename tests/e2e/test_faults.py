@@ -174,7 +174,7 @@ async def test_an_engine_that_stops_answering_costs_what_needs_it_and_nothing_mo
         running = asyncio.create_task(answer(local.client, begun))
 
         async def has_begun() -> bool:
-            lives = local.node.submissions._places.all()
+            lives = local.node.submissions._active.all()
             return any(case.stdout == "begun\n" for live in lives for case in live.transcript.submission().cases)
 
         await eventually(has_begun, "it has begun")

@@ -175,7 +175,7 @@ async def test_what_makes_no_sense_is_refused_with_a_problem(
     assert complaint in json.dumps(told["problem"], ensure_ascii=False)
 
     async def is_idle() -> bool:
-        return node.submissions.backlog.running == 0
+        return node.submissions.running == 0
 
     await eventually(is_idle, "the session's program has ended")
 

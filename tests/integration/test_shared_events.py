@@ -1,4 +1,4 @@
-"""EventStream a submission through a master that has it not: masters of one PostgreSQL server behind real sockets, with
+"""Following a submission through a master that has it not: masters of one PostgreSQL server behind real sockets, with
 executors that say what the test wants.
 """
 
@@ -15,16 +15,15 @@ from ccx.client import Client
 from ccx.errors import NodeUnreachable, NotOfTheCluster, SubmissionNotFound
 from ccx.events import Done, Event, Output, Queued
 from ccx.wire import FORWARDED_HEADER, State, Verdict
-from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.slave_link.link import NodeIdentity
 from ccx_orchestrator.slave_link.peers import PeerLink
 from ccx_orchestrator.store.postgres import open_postgres
 from ccx_orchestrator.submissions.reading import event_stream
-from ccx_orchestrator.submissions.service import Submissions
 from ccx_orchestrator.submissions.shared_store import work_sharing
-from tests.support.fakes import FakeCatalogue, PuppetExecutor
+from tests.support.fakes import PuppetExecutor
 from tests.support.node import eventually
 from tests.support.puppet_node import PuppetNode, listen_anywhere, program, raw_request, served
+from tests.support.service import submissions_over
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(60)]
 
@@ -71,7 +70,7 @@ class Masters:
         store = await self._stack.enter_async_context(opened)
         puppet = PuppetExecutor()
         peers = PeerLink(NodeIdentity(name, token_sent or token))
-        submissions = Submissions(store, puppet, FakeCatalogue(), Backlog(slots, 100), peers=peers)
+        submissions = submissions_over(store, puppet, slots, peers=peers)
         if is_alive:
             await self._stack.enter_async_context(submissions.at_work())
         else:

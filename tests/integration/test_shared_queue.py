@@ -6,16 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any, cast
 
 import pytest
 
 from ccx.wire import SourceFile, State, SubmissionRequest, Verdict
-from ccx_orchestrator.domain.scheduling import Backlog
+from ccx_orchestrator.domain.ticket import Ticket
+from ccx_orchestrator.ports.store import Keeper
 from ccx_orchestrator.store.postgres import PostgresStore, open_postgres
 from ccx_orchestrator.submissions.service import Submissions
 from ccx_orchestrator.submissions.shared_store import work_sharing
-from tests.support.fakes import HANG, HELLO, FakeCatalogue, FakeExecutor
+from tests.support.fakes import HANG, HELLO, FakeExecutor
 from tests.support.node import eventually
+from tests.support.service import submissions_over
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(60)]
 
@@ -39,7 +42,7 @@ class Cluster:
     async def master(self, name: str, slots: int, lease_seconds: float = 60) -> Master:
         store = await self._stack.enter_async_context(open_postgres(self._url, name, name, lease_seconds))
         executor = FakeExecutor()
-        submissions = Submissions(store, executor, FakeCatalogue(), Backlog(slots, 100))
+        submissions = submissions_over(store, executor, slots)
         await self._stack.enter_async_context(submissions.at_work())
         self._stack.push_async_callback(submissions.drain, 0)
         return Master(submissions, executor, store)
@@ -89,7 +92,7 @@ async def test_cancelling_at_any_master_ends_it_where_it_runs(cluster: Cluster) 
 
 async def test_what_a_silent_master_had_is_run_by_another(cluster: Cluster, database: str) -> None:
     async with open_postgres(database, "silent", "silent", 60) as store:
-        silent = Submissions(store, FakeExecutor(), FakeCatalogue(), Backlog(1, 100))
+        silent = submissions_over(store, FakeExecutor())
         await store.take_over(("demo",))  # and never again
         hanging, waiting = [await silent.accept(program(one)) for one in (HANG, HELLO)]
         alive = await cluster.master("alive", 1, lease_seconds=1)
@@ -106,7 +109,7 @@ async def test_a_master_that_stops_leaves_its_work_to_the_other(cluster: Cluster
     stays = await cluster.master("stays", 1)
     blocked = await stays.submissions.accept(program(HANG))
     async with open_postgres(database, "leaves", "leaves", 60) as store:
-        leaves = Submissions(store, FakeExecutor(), FakeCatalogue(), Backlog(1, 100))
+        leaves = submissions_over(store, FakeExecutor())
         async with leaves.at_work():
             running, waiting = [await leaves.accept(program(one)) for one in (HANG, HELLO)]
             assert await leaves.drain(0) is False
@@ -115,6 +118,43 @@ async def test_a_master_that_stops_leaves_its_work_to_the_other(cluster: Cluster
         assert (await stays.submissions.wait(one.id)).verdict is Verdict.OK
 
     async def is_idle() -> bool:
-        return stays.submissions.backlog.running == 0
+        return stays.submissions.running == 0
 
     await eventually(is_idle, "all slots are free", DEADLINE_SECONDS)
+
+
+async def test_a_slot_that_is_kept_back_for_work_of_others_is_not_given_to_anybody_else(database: str) -> None:
+    """While a master claims work from another, one slot is one slot: what comes to it meanwhile waits."""
+    executor = FakeExecutor()
+    async with open_postgres(database, "claims", "claims", 60) as store:
+        claims = SlowToClaim(store)
+        service = submissions_over(cast("Keeper", claims), executor, slots=1)
+        async with service.at_work(), asyncio.timeout(DEADLINE_SECONDS):
+            await claims.is_claiming.wait()
+            local = await service.accept(program(HANG))
+            assert local.queue_position == 1
+            assert service.running == 0
+            claims.release.set()
+            await executor.hangs.wait()
+            assert service.running == 1
+            executor.release.set()
+            assert (await service.wait(local.id)).verdict is Verdict.OK
+        await service.drain(0)
+    assert executor.most_running == 1
+
+
+class SlowToClaim:
+    """A store in which claiming work of others takes until `release`."""
+
+    def __init__(self, store: PostgresStore) -> None:
+        self._store = store
+        self.is_claiming = asyncio.Event()
+        self.release = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def steal(self, languages: tuple[str, ...], limit: int) -> tuple[Ticket, ...]:
+        self.is_claiming.set()
+        await self.release.wait()
+        return await self._store.steal(languages, limit)

@@ -19,7 +19,7 @@ from ccx_orchestrator.docker_host.runner.protocol import Prestarted, prestart_fr
 from ccx_orchestrator.docker_host.sandboxes.hardening import Owner
 from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandbox, Sandboxes
 from ccx_orchestrator.docker_host.sandboxes.sandbox_spec import spec_for
-from ccx_orchestrator.domain.events import ArtifactSent, Event, Finished, Output, StepJudged, StepReport
+from ccx_orchestrator.domain.events import ArtifactSent, Event, Finished, Output, Restarted, StepJudged, StepReport
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.domain.plan import make_plan
 from ccx_orchestrator.settings import Settings
@@ -51,7 +51,7 @@ class Observed:
         return self.finished.verdict
 
 
-def observed(events: list[Event]) -> Observed:
+def observed(events: list[Event | Restarted]) -> Observed:
     judged = [event for event in events if isinstance(event, StepJudged)]
     output: dict[tuple[Any, ...], bytes] = {}
     for event in events:
@@ -73,7 +73,7 @@ def observed(events: list[Event]) -> Observed:
     )
 
 
-def reports(events: list[Event]) -> list[StepReport]:
+def reports(events: list[Event | Restarted]) -> list[StepReport]:
     """The runner's figures of each step."""
     return [event.report for event in events if isinstance(event, StepJudged)]
 
@@ -87,12 +87,12 @@ class BothWays:
     sandboxes: Sandboxes
     _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
-    async def events(self, program: Program, *, prestarted: bool) -> list[Event]:
+    async def events(self, program: Program, *, prestarted: bool) -> list[Event | Restarted]:
         language = self.language if prestarted else self.language.model_copy(update={"prestart": None})
         plan = make_plan(submission(language.name, program.files, **program.fields), language)
-        events: list[Event] = []
+        events: list[Event | Restarted] = []
 
-        async def emit(event: Event) -> None:
+        async def emit(event: Event | Restarted) -> None:
             events.append(event)
 
         spec = replace(spec_for(language, self.image, plan.limits), opening=b"")

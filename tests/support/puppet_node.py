@@ -15,12 +15,12 @@ from ccx.client import Client
 from ccx.wire import SourceFile, SubmissionRequest
 from ccx_orchestrator.api.app import Node, create_app
 from ccx_orchestrator.api.node_routes import Gate
-from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.ports.execution import Executor
 from ccx_orchestrator.serving import listen, serving
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.submissions.service import Submissions
 from tests.support.fakes import FakeCatalogue
+from tests.support.service import submissions_over
 
 MAX_BODY_BYTES = 1 << 20
 
@@ -37,7 +37,7 @@ class PuppetNode:
 @asynccontextmanager
 async def puppet_node(executor: Executor, slots: int = 4, uds: Path | None = None) -> AsyncIterator[PuppetNode]:
     """A node on the test's own event loop, behind a TCP socket or that Unix socket."""
-    submissions = Submissions(MemoryStore(), executor, FakeCatalogue(), Backlog(slots, 100))
+    submissions = submissions_over(MemoryStore(), executor, slots)
     if uds is None:
         listening, url = listen_anywhere()
     else:

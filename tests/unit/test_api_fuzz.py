@@ -12,11 +12,10 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from ccx.wire import LanguageInfo
 from ccx_orchestrator.api.app import Node, create_app
 from ccx_orchestrator.domain.language import Language
-from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.store.memory import MemoryStore
-from ccx_orchestrator.submissions.service import Submissions
 from tests.support.fakes import FakeExecutor
 from tests.support.languages import language
+from tests.support.service import submissions_over
 
 EXAMPLES = 60
 
@@ -28,7 +27,7 @@ class AnyLanguage:
         return language(is_compiled=bool(len(name) % 2))
 
     def names(self) -> tuple[str, ...]:
-        return ()
+        return (language().name,)
 
     def all(self) -> tuple[LanguageInfo, ...]:
         return ()
@@ -36,7 +35,7 @@ class AnyLanguage:
 
 def make_app() -> FastAPI:
     catalogue = AnyLanguage()
-    submissions = Submissions(MemoryStore(), FakeExecutor(), catalogue, Backlog(2, 100))
+    submissions = submissions_over(MemoryStore(), FakeExecutor(), 2, catalogue=catalogue)
     return create_app(Node("fuzz", submissions, catalogue, 1 << 20, bytes))
 
 

@@ -18,9 +18,9 @@ from ccx.wire import SourceFile, State, Submission, SubmissionRequest, Verdict
 from ccx_orchestrator.callbacks.caller import SIGNATURE, HttpCaller
 from ccx_orchestrator.callbacks.delivery import MOST_TRIES, Callbacks, pause_after
 from ccx_orchestrator.domain.ticket import Ticket
+from ccx_orchestrator.metrics import Metrics
 from ccx_orchestrator.ports.callbacks import CallFailed
 from ccx_orchestrator.store.memory import MemoryStore
-from ccx_orchestrator.submissions.silence import Silence
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = b"a secret"
@@ -63,7 +63,7 @@ async def outbox() -> MemoryStore:
 
 async def test_a_result_is_told_once() -> None:
     store, caller = await outbox(), FakeCaller()
-    callbacks = Callbacks(store, store, caller, Clock(), Silence())
+    callbacks = Callbacks(store, store, caller, Clock(), Metrics())
     assert [await callbacks.make_some(), await callbacks.make_some()] == [1, 0]
     ((url, body),) = caller.calls
     assert url == URL
@@ -72,7 +72,7 @@ async def test_a_result_is_told_once() -> None:
 
 async def test_a_call_that_fails_is_made_again_after_longer_and_longer_pauses() -> None:
     store, caller, clock = await outbox(), FakeCaller(failures=2), Clock()
-    callbacks = Callbacks(store, store, caller, clock, Silence())
+    callbacks = Callbacks(store, store, caller, clock, Metrics())
     made_after = []
     for second in range(60):
         clock.now = NOW + timedelta(seconds=second)
@@ -83,7 +83,7 @@ async def test_a_call_that_fails_is_made_again_after_longer_and_longer_pauses() 
 
 async def test_nobody_is_called_for_ever() -> None:
     store, caller, clock = await outbox(), FakeCaller(failures=99), Clock()
-    callbacks = Callbacks(store, store, caller, clock, Silence())
+    callbacks = Callbacks(store, store, caller, clock, Metrics())
     for hour in range(50):
         clock.now = NOW + timedelta(hours=hour)
         await callbacks.make_some()

@@ -15,9 +15,8 @@ from ccx.errors import InvalidSubmission, KeyReused, StoreUnavailable
 from ccx.wire import SourceFile, State, Submission, SubmissionRequest, Verdict
 from ccx_orchestrator.domain.events import Restarted, Started
 from ccx_orchestrator.domain.plan import Plan
-from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.domain.ticket import Ticket
-from ccx_orchestrator.ports.execution import Controls, EmitAnew
+from ccx_orchestrator.ports.execution import Controls, Emit
 from ccx_orchestrator.ports.store import Filter
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.store.retention import Retention
@@ -26,7 +25,8 @@ from ccx_orchestrator.store.sqlite import open_sqlite
 from ccx_orchestrator.submissions.admission_policy import AdmissionPolicy
 from ccx_orchestrator.submissions.clock import utc_now
 from ccx_orchestrator.submissions.service import Submissions
-from tests.support.fakes import HANG, HELLO, FakeCatalogue, FakeExecutor
+from tests.support.fakes import HANG, HELLO, FakeExecutor
+from tests.support.service import submissions_over
 
 DEADLINE_SECONDS = 10.0
 
@@ -42,7 +42,7 @@ def opens(tmp_path: Path) -> Opens:
     async def open_service(**rules: Any) -> AsyncIterator[tuple[Submissions, FakeExecutor]]:
         executor = FakeExecutor()
         async with open_sqlite(tmp_path / "store.sqlite", f"life {next(lives)}", "normal") as store:
-            service = Submissions(store, executor, FakeCatalogue(), Backlog(1, 50), rules=AdmissionPolicy(**rules))
+            service = submissions_over(store, executor, 1, 50, policy=AdmissionPolicy(**rules))
             async with asyncio.timeout(DEADLINE_SECONDS), service.at_work():
                 yield service, executor
             await service.drain(0)
@@ -84,7 +84,7 @@ async def test_what_is_cancelled_in_the_moment_it_is_claimed_stays_cancelled(tmp
     executor = FakeExecutor()
     async with open_sqlite(tmp_path / "store.sqlite", "life", "normal") as store:
         claims = Claims(store)
-        service = Submissions(claims, executor, FakeCatalogue(), Backlog(1, 50))
+        service = submissions_over(claims, executor, 1, 50)
         async with asyncio.timeout(DEADLINE_SECONDS):
             await service.accept(program(HANG))
             second = await service.accept(program(HELLO))
@@ -107,7 +107,7 @@ class Restless:
     async def check(self) -> None:
         pass
 
-    async def run(self, submission_id: str, plan: Plan, emit: EmitAnew, controls: Controls | None = None) -> None:
+    async def run(self, submission_id: str, plan: Plan, emit: Emit, controls: Controls | None = None) -> None:
         await emit(Started("lost", "demo 1.0"))
         await emit(Restarted())
         await self.second.run(submission_id, plan, emit, controls)
@@ -118,16 +118,16 @@ async def test_an_attempt_on_another_node_counts_also_for_the_next_life_of_this_
 ) -> None:
     executor = Restless()
     async with open_sqlite(tmp_path / "store.sqlite", "first life", "normal") as store, asyncio.timeout(9):
-        service = Submissions(store, executor, FakeCatalogue(), Backlog(1, 50))
+        service = submissions_over(store, executor, 1, 50)
         accepted = await service.accept(program(HANG))
         await executor.second.hangs.wait()
-        journal = await service.following.journal(accepted.id)
+        journal = await service.event_stream.journal(accepted.id)
         assert [str(entry.id) for entry in journal.entries] == ["2-1", "2-2", "2-3"]
         assert (await service.get(accepted.id)).attempt == 2
         await service.drain(0)
     async with opens() as (service, next_executor):
         await next_executor.hangs.wait()
-        journal = await service.following.journal(accepted.id)
+        journal = await service.event_stream.journal(accepted.id)
         assert str(journal.entries[0].id) == "3-1"
         next_executor.release.set()
         assert (await service.wait(accepted.id)).attempt == 3
@@ -169,7 +169,7 @@ async def test_the_same_key_is_the_same_submission_across_a_restart(opens: Opens
         with pytest.raises(KeyReused):
             await service.accept(program(HANG), "me", "k")
         assert (await service.accept(program(HELLO), "you", "k")).id != accepted.id
-        assert (service.backlog.waiting, service.backlog.running) == (0, 1)
+        assert (service.backlog.waiting, service.running) == (0, 1)
         assert executor.started == []
 
 
@@ -248,7 +248,7 @@ class Unreliable(MemoryStore):
 
 async def test_what_the_store_does_not_take_is_refused_and_leaves_nothing() -> None:
     store, executor = Unreliable(), FakeExecutor()
-    service = Submissions(store, executor, FakeCatalogue(), Backlog(1, 5))
+    service = submissions_over(store, executor, 1, 5)
     store.faults = 1
     with pytest.raises(StoreUnavailable):
         await service.accept(program(HANG))
@@ -258,7 +258,7 @@ async def test_what_the_store_does_not_take_is_refused_and_leaves_nothing() -> N
 
 async def test_a_result_is_shown_when_it_is_kept_and_not_before() -> None:
     store, executor = Unreliable(), FakeExecutor()
-    service = Submissions(store, executor, FakeCatalogue(), Backlog(1, 5))
+    service = submissions_over(store, executor, 1, 5)
     accepted = await service.accept(program(HANG))
     await executor.hangs.wait()
     store.faults = 2

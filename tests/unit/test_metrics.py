@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,8 +31,14 @@ def ended(verdict: Verdict = Verdict.OK, attempt: int = 1) -> Submission:
     )
 
 
+@dataclass(frozen=True)
+class FakeSlots:
+    slots: int
+    running: int
+
+
 def tell_all(metrics: Metrics) -> None:
-    metrics.watch(Backlog(2, 10))
+    metrics.watch(Backlog(10), FakeSlots(2, 0))
     shelf = PoolHealth(language="demo", idle=1, starting=0, target=1, warm=3, cold=2, error=None)
     metrics.watch_pool(lambda: (shelf,))
     metrics.accepted("demo")
@@ -53,11 +60,11 @@ def test_what_happens_is_counted_and_timed() -> None:
 
 
 def test_the_queue_is_shown_as_it_is() -> None:
-    metrics, backlog = Metrics(), Backlog(1, 10)
-    metrics.watch(backlog)
+    metrics, backlog = Metrics(), Backlog(10)
+    metrics.watch(backlog, FakeSlots(1, 1))
     for name in "ab":
         backlog.enter(Entry(name, size_bytes=7))
-    backlog.admit()
+    backlog.admit(lambda submission: submission == "a")
     page = metrics.page().decode()
     for line in ("ccx_queue_depth 1.0", "ccx_queue_bytes 7.0", "ccx_slots 1.0", "ccx_slots_taken 1.0"):
         assert line in page

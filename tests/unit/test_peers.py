@@ -15,7 +15,6 @@ from ccx_orchestrator.settings import load_settings
 from ccx_orchestrator.slave_link import peers
 from ccx_orchestrator.slave_link.link import NodeIdentity
 from ccx_orchestrator.slave_link.peers import PeerLink
-from ccx_orchestrator.submissions.no_peers import NoPeers
 
 DEADLINE_SECONDS = 10.0
 ID = "0" * 32
@@ -76,13 +75,6 @@ async def test_where_nobody_is_there_is_nobody_to_be_asked(url: str) -> None:
         await anext(link.events(url, ID, None))
     with pytest.raises(NodeLost):
         await link.submission(url, ID)
-
-
-async def test_a_node_without_others_asks_nobody() -> None:
-    with pytest.raises(NodeLost):
-        await NoPeers().submission("http://127.0.0.1:9", ID)
-    with pytest.raises(NodeLost):
-        await anext(NoPeers().events("http://127.0.0.1:9", ID, None))
 
 
 @pytest.mark.parametrize(

@@ -7,40 +7,66 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ccx.errors import QueueFull
-from ccx_orchestrator.domain.scheduling import Backlog, Entry
+from ccx_orchestrator.domain.scheduling import NO_BYTES_BOUND, Backlog, Entry
 
 SLOTS = 3
 BOUND = 5
 
 
-def enter(backlog: Backlog, name: str, client: str = "", priority: int = 0, size_bytes: int = 0) -> None:
+class Queue(Backlog):
+    """A backlog before so many slots."""
+
+    def __init__(self, slots: int, bound: int, bound_bytes: int = NO_BYTES_BOUND) -> None:
+        super().__init__(bound, bound_bytes)
+        self.slots = slots
+        self.running: set[str] = set()
+
+    @property
+    def has_place(self) -> bool:
+        return len(self.running) < self.slots
+
+    def fill(self) -> list[str]:
+        return self.admit(self._reserve)
+
+    def _reserve(self, submission: str) -> bool:
+        if self.has_place:
+            self.running.add(submission)
+            return True
+        return False
+
+    def end(self, submission: str) -> None:
+        self.running.discard(submission)
+        self.leave(submission)
+
+
+def enter(backlog: Queue, name: str, client: str = "", priority: int = 0, size_bytes: int = 0) -> None:
     entry = Entry(name, client, priority, size_bytes)
-    backlog.check_room(entry, 7)
+    backlog.check_room(entry, 7, has_place=backlog.has_place)
     backlog.enter(entry)
 
 
-def order(backlog: Backlog) -> str:
+def order(backlog: Queue) -> str:
     """The order in which all that waits would run, one at a time."""
     names = ""
-    while admitted := backlog.admit():
+    while admitted := backlog.fill():
         names += "".join(admitted)
         for name in admitted:
-            backlog.leave(name)
+            backlog.end(name)
     return names
 
 
 def test_the_first_in_is_the_first_to_run() -> None:
-    backlog = Backlog(slots=1, bound=5)
+    backlog = Queue(slots=1, bound=5)
     for name in "abc":
         enter(backlog, name)
-    assert backlog.admit() == ["a"]
+    assert backlog.fill() == ["a"]
     assert [backlog.position(name) for name in "abc"] == [None, 1, 2]
-    backlog.leave("a")
-    assert backlog.admit() == ["b"]
+    backlog.end("a")
+    assert backlog.fill() == ["b"]
 
 
 def test_clients_take_turns() -> None:
-    backlog = Backlog(slots=1, bound=99)
+    backlog = Queue(slots=1, bound=99)
     for name in "abcdef":
         enter(backlog, name, "one")
     enter(backlog, "x", "two")
@@ -50,7 +76,7 @@ def test_clients_take_turns() -> None:
 
 
 def test_a_higher_priority_goes_first_and_has_turns_of_its_own() -> None:
-    backlog = Backlog(slots=1, bound=99)
+    backlog = Queue(slots=1, bound=99)
     for name, client, priority in [
         ("a", "one", 0),
         ("b", "one", 5),
@@ -63,7 +89,7 @@ def test_a_higher_priority_goes_first_and_has_turns_of_its_own() -> None:
 
 
 def test_a_thousand_of_one_client_delay_anothers_first_by_one() -> None:
-    backlog = Backlog(slots=1, bound=2_000)
+    backlog = Queue(slots=1, bound=2_000)
     for number in range(1_000):
         enter(backlog, f"many {number}", "busy")
     enter(backlog, "the one", "quiet")
@@ -71,9 +97,9 @@ def test_a_thousand_of_one_client_delay_anothers_first_by_one() -> None:
 
 
 def test_a_full_queue_refuses_with_advice() -> None:
-    backlog = Backlog(slots=1, bound=1)
+    backlog = Queue(slots=1, bound=1)
     enter(backlog, "a")
-    backlog.admit()
+    backlog.fill()
     enter(backlog, "b")
     with pytest.raises(QueueFull) as refused:
         enter(backlog, "c")
@@ -81,7 +107,7 @@ def test_a_full_queue_refuses_with_advice() -> None:
 
 
 def test_a_queue_that_one_client_filled_has_room_for_another() -> None:
-    backlog = Backlog(slots=1, bound=10)
+    backlog = Queue(slots=1, bound=10)
     for number in range(11):
         enter(backlog, str(number), "greedy")
     with pytest.raises(QueueFull):
@@ -92,21 +118,22 @@ def test_a_queue_that_one_client_filled_has_room_for_another() -> None:
 
 
 def test_a_queue_is_bounded_in_bytes_but_takes_one_of_any_size() -> None:
-    backlog = Backlog(slots=1, bound=10, bound_bytes=100)
+    backlog = Queue(slots=1, bound=10, bound_bytes=100)
     enter(backlog, "huge", size_bytes=1_000)
     with pytest.raises(QueueFull, match="1000 bytes"):
         enter(backlog, "small", size_bytes=1)
-    backlog.admit()
+    backlog.fill()
     enter(backlog, "small", size_bytes=1)
-    backlog.leave("small")
+    backlog.end("small")
     assert backlog.waiting_bytes == 0
 
 
 def test_a_queue_without_room_still_fills_the_slots() -> None:
-    backlog = Backlog(slots=2, bound=0)
+    backlog = Queue(slots=2, bound=0)
     enter(backlog, "a")
+    assert backlog.fill() == ["a"]
     enter(backlog, "b")
-    assert backlog.admit() == ["a", "b"]
+    assert backlog.fill() == ["b"]
     with pytest.raises(QueueFull):
         enter(backlog, "c")
 
@@ -118,7 +145,7 @@ class BacklogMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.backlog = Backlog(SLOTS, BOUND, bound_bytes=100)
+        self.backlog = Queue(SLOTS, BOUND, bound_bytes=100)
         self.waiting: list[Entry] = []
         self.running: list[str] = []
         self.count = 0
@@ -128,9 +155,9 @@ class BacklogMachine(RuleBasedStateMachine):
         self.count += 1
         entry = Entry(str(self.count), client, priority, size_bytes)
         try:
-            self.backlog.check_room(entry, 1)
+            self.backlog.check_room(entry, 1, has_place=self.backlog.has_place)
         except QueueFull:
-            is_full = len(self.waiting) >= BOUND + SLOTS - len(self.running)
+            is_full = len(self.waiting) >= BOUND + (len(self.running) < SLOTS)
             assert is_full or sum(one.size_bytes for one in self.waiting) + size_bytes > 100
         else:
             self.backlog.enter(entry)
@@ -138,16 +165,16 @@ class BacklogMachine(RuleBasedStateMachine):
 
     @rule()
     def occupy(self) -> None:
-        if self.backlog.free:
+        if self.backlog.has_place and not self.waiting:
             self.count += 1
-            self.backlog.occupy(str(self.count))
+            self.backlog.running.add(str(self.count))
             self.running.append(str(self.count))
 
     @rule()
     def admit(self) -> None:
         free = SLOTS - len(self.running)
         before = sorted(self.waiting, key=lambda entry: self.backlog.position(entry.submission) or 0)
-        admitted = self.backlog.admit()
+        admitted = self.backlog.fill()
         assert admitted == [entry.submission for entry in before[:free]]
         for priority in (0, 1):
             self._check_turns([entry for entry in before if entry.priority == priority])
@@ -174,15 +201,15 @@ class BacklogMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(self.running + [entry.submission for entry in self.waiting]))
-        self.backlog.leave(name)
+        self.backlog.end(name)
         self.running = [one for one in self.running if one != name]
         self.waiting = [entry for entry in self.waiting if entry.submission != name]
 
     @invariant()
     def counts_are_true(self) -> None:
-        assert (self.backlog.running, self.backlog.waiting) == (len(self.running), len(self.waiting))
+        assert (len(self.backlog.running), self.backlog.waiting) == (len(self.running), len(self.waiting))
         assert self.backlog.waiting_bytes == sum(entry.size_bytes for entry in self.waiting)
-        assert self.backlog.running <= SLOTS
+        assert len(self.backlog.running) <= SLOTS
 
     @invariant()
     def positions_are_one_line_by_priority(self) -> None:

@@ -10,13 +10,13 @@ from ccx.errors import InvalidSubmission, SubmissionNotFound
 from ccx.wire import CaseRequest, State, Submission, SubmissionRequest, Verdict
 from ccx_orchestrator.domain.controls import InputEnded, Typed, WindowSize
 from ccx_orchestrator.domain.events import Finished, Output, Queued, Started, StepJudged
-from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.submissions.console import MAX_WAITING, Console
 from ccx_orchestrator.submissions.events.journal import Journal
 from ccx_orchestrator.submissions.service import Submissions
-from tests.support.fakes import ECHO, HANG, HELLO, FakeCatalogue, FakeExecutor
+from tests.support.fakes import ECHO, HANG, HELLO, FakeExecutor
 from tests.support.node import eventually
+from tests.support.service import submissions_over
 from tests.unit.test_submissions import program, result, until_it_hangs
 
 DEADLINE_SECONDS = 5.0
@@ -37,7 +37,7 @@ class SlowStore(MemoryStore):
 
 
 def service_with(executor: FakeExecutor, store: MemoryStore | None = None, slots: int = 1) -> Submissions:
-    return Submissions(store or MemoryStore(), executor, FakeCatalogue(), Backlog(slots, 10))
+    return submissions_over(store or MemoryStore(), executor, slots, 10)
 
 
 def kinds(journal: Journal) -> list[type]:
@@ -47,15 +47,15 @@ def kinds(journal: Journal) -> list[type]:
 async def test_a_life_is_told_from_the_queue_to_the_end_and_again_from_the_store() -> None:
     service = service_with(FakeExecutor())
     accepted = await service.accept(program(HELLO))
-    journal = await service.following.journal(accepted.id)
+    journal = await service.event_stream.journal(accepted.id)
     await result(service, accepted)
     assert kinds(journal) == [Queued, Started, Output, StepJudged, Finished]
 
     async def is_kept() -> bool:
-        return await service.following.journal(accepted.id) is not journal
+        return await service.event_stream.journal(accepted.id) is not journal
 
     await eventually(is_kept, "it is read from the store")
-    kept = await service.following.journal(accepted.id)
+    kept = await service.event_stream.journal(accepted.id)
     assert [entry.json for entry in kept.entries] == [entry.json for entry in journal.entries]
 
 
@@ -63,7 +63,7 @@ async def test_the_first_event_tells_the_place_in_the_queue() -> None:
     executor = FakeExecutor()
     service = service_with(executor)
     accepted = [await service.accept(program(HANG)) for _ in range(3)]
-    journals = [await service.following.journal(one.id) for one in accepted]
+    journals = [await service.event_stream.journal(one.id) for one in accepted]
     assert [journal.entries[0].told for journal in journals] == [
         Queued(one.id, place) for one, place in zip(accepted, (None, 1, 2), strict=True)
     ]
@@ -72,14 +72,14 @@ async def test_the_first_event_tells_the_place_in_the_queue() -> None:
 
 async def test_nothing_is_told_of_what_is_not_there() -> None:
     with pytest.raises(SubmissionNotFound):
-        await service_with(FakeExecutor()).following.journal("0" * 32)
+        await service_with(FakeExecutor()).event_stream.journal("0" * 32)
 
 
 async def test_a_result_is_shown_only_when_it_is_kept() -> None:
     store = SlowStore()
     service = service_with(FakeExecutor(), store)
     accepted = await service.accept(program(HELLO))
-    journal = await service.following.journal(accepted.id)
+    journal = await service.event_stream.journal(accepted.id)
     async with asyncio.timeout(DEADLINE_SECONDS):
         await store.is_finishing.wait()
         assert not journal.is_complete
@@ -111,7 +111,7 @@ async def test_cancelling_from_many_sides_at_once_gives_one_end() -> None:
     service = service_with(executor, store)
     accepted = await service.accept(program(HANG))
     await until_it_hangs(executor)
-    journal = await service.following.journal(accepted.id)
+    journal = await service.event_stream.journal(accepted.id)
     asking = [asyncio.create_task(service.cancel(accepted.id)) for _ in range(5)]
     await asyncio.sleep(0)
     store.release.set()
@@ -141,7 +141,7 @@ async def test_what_is_cancelled_before_it_could_begin_gives_its_slot_back() -> 
     assert (await result(service, await service.accept(program(HELLO)))).verdict is Verdict.OK
 
     async def is_idle() -> bool:
-        return service.backlog.running == 0
+        return service.running == 0
 
     await eventually(is_idle, "nothing runs")
 

@@ -15,10 +15,10 @@ from ccx.errors import (
     UnknownLanguage,
 )
 from ccx.wire import LimitOverrides, SourceFile, State, Submission, SubmissionRequest, Verdict
-from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.submissions.service import Submissions
-from tests.support.fakes import BREAK, FAIL, HANG, HELLO, LOSE, LOSE_LATE, LOSE_ONCE, FakeCatalogue, FakeExecutor
+from tests.support.fakes import BREAK, FAIL, HANG, HELLO, LOSE, LOSE_LATE, LOSE_ONCE, FakeExecutor
+from tests.support.service import submissions_over
 
 DEADLINE_SECONDS = 5.0
 
@@ -42,7 +42,7 @@ def executor() -> FakeExecutor:
 @pytest.fixture
 def make(executor: FakeExecutor) -> Callable[..., Submissions]:
     def make_service(slots: int = 1, bound: int = 10) -> Submissions:
-        return Submissions(MemoryStore(), executor, FakeCatalogue(), Backlog(slots, bound), Clock())
+        return submissions_over(MemoryStore(), executor, slots, bound, clock=Clock())
 
     return make_service
 
@@ -178,7 +178,7 @@ async def test_bad_input_creates_nothing(make: Callable[..., Submissions], execu
     with pytest.raises(InvalidSubmission):
         await service.accept(program(HELLO, limits=LimitOverrides(cpu_seconds=1e6)))
     assert executor.started == []
-    assert (service.backlog.running, service.backlog.waiting) == (0, 0)
+    assert (service.running, service.backlog.waiting) == (0, 0)
 
 
 async def test_a_dead_engine_is_noticed_and_then_refused_until_it_is_back(

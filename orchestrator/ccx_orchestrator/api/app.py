@@ -137,7 +137,7 @@ def _event_stream() -> dict[int | str, dict[str, Any]]:
 
 def _submission_routes(node: Node) -> APIRouter:
     routes = APIRouter(prefix="/v1/submissions", tags=["submissions"])
-    submissions, following = node.submissions, node.submissions.following
+    submissions, following = node.submissions, node.submissions.event_stream
 
     @routes.post(
         "",
@@ -247,7 +247,7 @@ def _node_routes(node: Node) -> APIRouter:
             engine=str(error) if error else "ok",
             running=node.submissions.running_here,
             queued=backlog.waiting,
-            slots=backlog.slots,
+            slots=node.submissions.slots,
             pool=pool,
         )
 

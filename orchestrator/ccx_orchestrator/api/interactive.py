@@ -81,7 +81,7 @@ async def _converse(socket: WebSocket, submissions: Submissions, max_body_bytes:
     console = Console(_window(first.terminal) if first.terminal else None)
     accepted = await submissions.accept(first.submission, client_of(socket), console=console, master=master)
     try:
-        journal = await submissions.following.journal(accepted.id)
+        journal = await submissions.event_stream.journal(accepted.id)
         await _Session(socket, submissions, console, accepted.id, journal).hold()
     finally:
         await asyncio.shield(submissions.cancel(accepted.id))  # a program that has ended stays as it is
@@ -111,7 +111,7 @@ class _Session:
             await asyncio.gather(telling, hearing, crediting, return_exceptions=True)
 
     async def _tell(self) -> None:
-        async for batch in self.submissions.following.lines(self.submission_id, self.journal, None):
+        async for batch in self.submissions.event_stream.lines(self.submission_id, self.journal, None):
             for line in batch:
                 await self.socket.send_text(line.document.decode())
 

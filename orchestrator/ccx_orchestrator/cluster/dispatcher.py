@@ -14,7 +14,7 @@ from ccx_orchestrator.domain.dispatch import HERE, Capacity, Dispatch, Lane
 from ccx_orchestrator.domain.events import Event, Finished, Restarted
 from ccx_orchestrator.domain.plan import Plan
 from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
-from ccx_orchestrator.ports.execution import Controls, Emit, EmitAnew, Executor, SandboxLost
+from ccx_orchestrator.ports.execution import Controls, Emit, Executor, SandboxLost
 from ccx_orchestrator.ports.nodes import LanguageLacking, NodeFull, NodeLink, NodeLost
 
 log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ class _Displaced:
 class Dispatcher:
     """Runs plans here and on other nodes, each once at a time; again elsewhere where a node is lost.
 
-    Implements `ports.Attempts` and `ports.Placement`, and hears of nodes from the roster. `links` are the ways to the
+    Implements `ports.Dispatching`, and hears of nodes from the roster. `links` are the ways to the
     nodes, by name. `on_room` is called whenever there may be room that was not there before.
     """
 
@@ -72,6 +72,19 @@ class Dispatcher:
     def has_room(self, lane: Lane) -> bool:
         """See `ports.Placement`."""
         return self._dispatch.has_room(lane, self._clock())
+
+    @property
+    def slots(self) -> int:
+        """See `ports.Placement`."""
+        return self._dispatch.slots_here
+
+    def reserve_here(self, submission_id: str) -> bool:
+        """See `ports.Placement`."""
+        return self._dispatch.place_here(submission_id, self._clock())
+
+    def free_here(self) -> int:
+        """See `ports.Placement`."""
+        return self._dispatch.free_here(self._clock())
 
     def leave(self, submission_id: str) -> None:
         """See `ports.Placement`."""
@@ -120,15 +133,15 @@ class Dispatcher:
         """Why a submission of an overdue lane has to end."""
         return f"No node that serves {lane.language} was there for {self._patience.seconds:g} s."
 
-    # Attempts
+    # Running
 
     async def check(self) -> None:
-        """See `ports.Attempts`. Where there are other nodes, this one's engine is not all there is."""
+        """See `ports.Executor`. Where there are other nodes, this one's engine is not all there is."""
         if not self._links:
             await self._here.check()
 
-    async def run(self, submission_id: str, plan: Plan, emit: EmitAnew, controls: Controls | None = None) -> None:
-        """See `ports.Attempts`.
+    async def run(self, submission_id: str, plan: Plan, emit: Emit, controls: Controls | None = None) -> None:
+        """See `ports.Executor`.
 
         A program that is typed to is not run again: what was typed is gone.
         """
@@ -214,7 +227,7 @@ class Dispatcher:
 class _Told:
     """What a submission's listeners have been told in this attempt."""
 
-    to: EmitAnew
+    to: Emit
     is_any: bool = False
     is_finished: bool = False
 

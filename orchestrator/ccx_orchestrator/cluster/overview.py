@@ -66,7 +66,7 @@ class Cluster:
             incarnation=self._this.incarnation,
             started_at=self._this.started_at,
             languages=self._languages.all(),
-            slots=submissions.backlog.slots,
+            slots=submissions.slots,
             running=submissions.running_here,
             queued=submissions.backlog.waiting,
             forwarded=submissions.forwarded,

@@ -62,7 +62,7 @@ class _Node:
 
 
 class Dispatch:
-    """ActiveRegistry submissions on nodes. One is known here from `place` to `leave`, and is in one place at a time."""
+    """Owns all slots, and places submissions in them: one is known from `place` to `leave`, in one place at a time."""
 
     def __init__(self, here: Capacity) -> None:
         self._nodes = {HERE: _Node(HERE, here)}
@@ -144,6 +144,18 @@ class Dispatch:
             return None
         return self._put(node, submission, now)
 
+    def place_here(self, submission: str, now: float) -> bool:
+        """Take a slot of this node, whatever is to run in it; whether there was one."""
+        here = self._nodes[HERE]
+        if submission in self._where or here.free(now) <= 0:
+            return False
+        self._put(here, submission, now)
+        return True
+
+    def free_here(self, now: float) -> int:
+        """How many slots of this node nobody has."""
+        return self._nodes[HERE].free(now)
+
     def where(self, submission: str) -> str | None:
         """Its place, if it has one."""
         return self._where.get(submission)
@@ -164,6 +176,11 @@ class Dispatch:
     def at(self, name: str) -> tuple[str, ...]:
         """This node's submissions that have their place there."""
         return tuple(sorted(node.ours)) if (node := self._nodes.get(name)) else ()
+
+    @property
+    def slots_here(self) -> int:
+        """How many slots this node has."""
+        return self._nodes[HERE].capacity.slots
 
     @property
     def elsewhere(self) -> int:

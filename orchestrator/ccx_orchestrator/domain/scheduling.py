@@ -1,4 +1,4 @@
-"""Who runs now and who waits. Decisions only: whoever asks carries them out."""
+"""Who waits, and whose turn it is. Decisions only: whoever asks carries them out."""
 
 from __future__ import annotations
 
@@ -96,46 +96,31 @@ def _later(queue: OrderedDict[str, int], turn: int) -> int:
 
 
 class Backlog:
-    """Priorities, within them clients in turn, over a fixed number of slots, with bounds on what may wait.
+    """The queue: priorities, within them clients in turn, with bounds on what may wait.
 
-    Every submission is known here from `enter` to `leave`, and is either waiting or holds a slot.
+    A submission is known here from `enter` until it is admitted or leaves. Who has which slot is `dispatch`'s to know.
     """
 
-    def __init__(self, slots: int, bound: int, bound_bytes: int = NO_BYTES_BOUND) -> None:
-        self.slots = slots
+    def __init__(self, bound: int, bound_bytes: int = NO_BYTES_BOUND) -> None:
         self._bound = bound
         self._bound_bytes = bound_bytes
         self._waiting: dict[str, Entry] = {}
         self._waiting_of: dict[str, int] = {}
         self._rings: dict[int, Ring] = {}
-        self._running: set[str] = set()
         self.waiting_bytes = 0
-        self.elsewhere = 0  # of those that run, how many do so on other nodes: they leave the slots here free
 
     @property
     def waiting(self) -> int:
         """How many wait."""
         return len(self._waiting)
 
-    @property
-    def running(self) -> int:
-        """How many hold a slot."""
-        return len(self._running)
-
-    @property
-    def free(self) -> int:
-        """How many slots nobody holds or waits for."""
-        return max(0, self.slots - len(self._running) + self.elsewhere - len(self._waiting))
-
-    def check_room(self, entry: Entry, retry_after_seconds: float, *, has_place: bool | None = None) -> None:
-        """Raises QueueFull, with the given advice. `has_place` says whether there is one for its lane; left out, the
-        slots are counted.
+    def check_room(self, entry: Entry, retry_after_seconds: float, *, has_place: bool) -> None:
+        """Raises QueueFull, with the given advice. `has_place` says whether it would not have to wait at all.
 
         A client with nothing in the queue gets a tenth more than the bounds say: others who fill it do not lock it out.
         """
         is_new = entry.client not in self._waiting_of
-        free = (self.slots - len(self._running)) if has_place is None else int(has_place)
-        room = self._bound + (self._bound // 10 if is_new else 0) + free
+        room = self._bound + (self._bound // 10 if is_new else 0) + int(has_place)
         room_bytes = self._bound_bytes + (self._bound_bytes // 10 if is_new else 0)
         advice = f"Try again in {retry_after_seconds:.0f} s."
         if len(self._waiting) >= room:
@@ -155,15 +140,10 @@ class Backlog:
         self._rings.setdefault(entry.priority, Ring()).add(entry)
         self.waiting_bytes += entry.size_bytes
 
-    def occupy(self, submission: str) -> None:
-        """Give a slot, which must be free, to one from elsewhere that never waited here."""
-        self._running.add(submission)
-
-    def admit(self, reserve: Reserve | None = None) -> list[str]:
+    def admit(self, reserve: Reserve) -> list[str]:
         """Give every free place to the one whose turn it is; who they are. `reserve` says whether there is a place for
-        a submission, and takes it; left out, the slots are counted.
+        a submission, and takes it.
         """
-        reserve = reserve or (lambda _: len(self._running) < self.slots)
         admitted: list[str] = []
         closed: set[Hashable] = set()
         for priority in sorted(self._rings, reverse=True):
@@ -175,7 +155,6 @@ class Backlog:
                     continue
                 ring.take(entry)
                 self._stop_waiting(entry)
-                self._running.add(submission)
                 admitted.append(submission)
         return admitted
 
@@ -188,8 +167,7 @@ class Backlog:
         return tuple(entry.submission for entry in self._waiting.values() if entry.lane == lane)
 
     def leave(self, submission: str) -> None:
-        """Forget a submission, running or waiting; its slot, if it had one, is free."""
-        self._running.discard(submission)
+        """Forget a submission, should it wait."""
         if entry := self._waiting.get(submission):
             self._rings[entry.priority].remove(entry)
             self._stop_waiting(entry)

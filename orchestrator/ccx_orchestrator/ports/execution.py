@@ -9,8 +9,7 @@ from ccx_orchestrator.domain.controls import Control
 from ccx_orchestrator.domain.events import Event, Restarted
 from ccx_orchestrator.domain.plan import Plan
 
-Emit = Callable[[Event], Awaitable[None]]
-EmitAnew = Callable[[Event | Restarted], Awaitable[None]]
+Emit = Callable[[Event | Restarted], Awaitable[None]]
 
 
 class Controls(Protocol):
@@ -30,6 +29,9 @@ class Executor(Protocol):
     acquired, and only then returns. Cancelling it ends the sandbox at once; it then emits nothing more. What the
     program does wrong is in the events; what goes wrong with us is raised: EngineUnavailable, ImageMissing, or
     SandboxLost.
+
+    One that tries on one node after another emits Restarted where a try came to nothing after it had told something,
+    and begins again with Started.
     """
 
     async def run(self, submission_id: str, plan: Plan, emit: Emit, controls: Controls | None = None) -> None:
@@ -37,19 +39,6 @@ class Executor(Protocol):
 
     async def check(self) -> None:
         """Raise EngineUnavailable unless a run could start now."""
-
-
-class Attempts(Protocol):
-    """An executor that may try more than once, on one node after another: every Executor is one.
-
-    Where a try came to nothing after it had told something, it emits Restarted, and begins again with Started.
-    """
-
-    async def run(self, submission_id: str, plan: Plan, emit: EmitAnew, controls: Controls | None = None) -> None:
-        """See Executor."""
-
-    async def check(self) -> None:
-        """See Executor."""
 
 
 class SandboxLost(Exception):

@@ -24,7 +24,7 @@ from ccx.interactive import Session
 from ccx.messages import Terminal
 from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, Lease, NodeInfo, NodeReport, SubmissionRequest, Usage, Verdict
 from ccx_orchestrator.domain.controls import InputEnded, Signalled, Typed, WindowSize
-from ccx_orchestrator.domain.events import Event, Finished, Started
+from ccx_orchestrator.domain.events import Event, Finished, Restarted, Started
 from ccx_orchestrator.domain.plan import Plan
 from ccx_orchestrator.domain.wire_events import from_wire
 from ccx_orchestrator.ports.execution import Controls, Emit
@@ -113,7 +113,7 @@ class SlaveLink:
         async with self._client.interactive(_forwarded(plan), terminal, taken=controls.taken) as session:
             doing: set[asyncio.Task[None]] = set()
 
-            async def tell(event: Event) -> None:
+            async def tell(event: Event | Restarted) -> None:
                 if isinstance(event, Started):
                     doing.add(asyncio.create_task(_do(controls, session), name="controls"))
                 await emit(event)

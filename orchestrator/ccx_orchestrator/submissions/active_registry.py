@@ -34,7 +34,7 @@ class ActiveRegistry:
         self._clock = clock
         self._start = start
         self._look_for_work = look_for_work
-        self._pace = RetryAdvice(backlog.slots)
+        self._pace = RetryAdvice(placement.slots)
         self._live: dict[str, ActiveSubmission] = {}
 
     def all(self) -> list[ActiveSubmission]:
@@ -57,7 +57,17 @@ class ActiveRegistry:
     @property
     def running_here(self) -> int:
         """How many hold a slot of this node."""
-        return self.backlog.running - self.forwarded
+        return self.running - self.forwarded
+
+    @property
+    def running(self) -> int:
+        """How many hold a slot, of this node or of another."""
+        return sum(live.task is not None for live in self._live.values())
+
+    @property
+    def slots(self) -> int:
+        """How many submissions this node runs at a time."""
+        return self._placement.slots
 
     @property
     def forwarded(self) -> int:
@@ -68,7 +78,7 @@ class ActiveRegistry:
         """Whether there is a place for it at once. Raises QueueFull where it may not even wait for one."""
         advice = self._pace.seconds_until_free(self.backlog.waiting)
         if lane.is_forwarded:
-            if self._unfinished_here() >= self.backlog.slots:
+            if self._unfinished_here() >= self.slots:
                 raise QueueFull("All slots of this node are taken.", retry_after_seconds=advice)
             return True
         has_place = lane not in self.backlog.lanes() and self._placement.has_room(lane)
@@ -88,7 +98,8 @@ class ActiveRegistry:
         live.journal.add(Queued(live.id, self.position(live.id)))
 
     def enter_running(self, live: ActiveSubmission) -> None:
-        """Start one whose slot was taken before."""
+        """Start one that was claimed from another node: a slot was kept back for it until now."""
+        self._placement.reserve(live.id, live.lane)
         live.journal.add(Queued(live.id, None))
         self._live[live.id] = live
         self._start(live)
@@ -99,7 +110,6 @@ class ActiveRegistry:
             return
         for submission_id in self.backlog.admit(self._reserve):
             self._start(self._live[submission_id])
-        self.backlog.elsewhere = self._placement.count_elsewhere()
 
     def _reserve(self, submission_id: str) -> bool:
         return self._placement.reserve(submission_id, self._live[submission_id].lane)
@@ -133,7 +143,6 @@ class ActiveRegistry:
             live.expiry.cancel()
         self.backlog.leave(live.id)
         self._placement.leave(live.id)
-        self.backlog.elsewhere = self._placement.count_elsewhere()
         self._pace.note_end(self._clock())
         if self.is_open:
             self.start_waiting()

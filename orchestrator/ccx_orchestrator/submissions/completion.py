@@ -18,9 +18,9 @@ class Completion:
     """Ends submissions, from inside or outside of what runs them. `passing` keeps what a master has sent."""
 
     def __init__(
-        self, places: ActiveRegistry, store: RetryingStore, passing: RetryingStore, clock: Clock, meter: Meter
+        self, active: ActiveRegistry, store: RetryingStore, passing: RetryingStore, clock: Clock, meter: Meter
     ) -> None:
-        self._places = places
+        self._active = active
         self._store = store
         self._passing = passing
         self._clock = clock
@@ -37,12 +37,12 @@ class Completion:
         kept = await journal_codec.to_bytes(live.journal.attempt, entries)
         keeper = self._passing if live.master else self._store
         if not await keeper.finish(result, kept):
-            self._places.lose(live)
+            self._active.lose(live)
             return
         live.journal.complete(last)
         live.done.set()
         self._meter.ended(result)
-        self._places.settle(live)
+        self._active.settle(live)
 
     async def end(self, live: ActiveSubmission, verdict: Verdict, message: str) -> None:
         """Give a submission its end from outside of the executor, and end what it runs. One that is ending already is
@@ -54,7 +54,7 @@ class Completion:
         finished = Finished(verdict, message)
         live.transcript.add(finished, self._clock())
         if live.task is None:
-            self._places.backlog.leave(live.id)
+            self._active.backlog.leave(live.id)
         elif live.task is not asyncio.current_task():
             live.task.cancel()
         # Whoever asked may go away meanwhile: the end is kept all the same.

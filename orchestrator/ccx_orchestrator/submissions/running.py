@@ -10,7 +10,7 @@ from structlog.contextvars import bound_contextvars
 from ccx.errors import CcxError, EngineUnavailable, ProblemError
 from ccx.wire import State, Verdict
 from ccx_orchestrator.domain.events import Event, Finished, Restarted, Started
-from ccx_orchestrator.ports.execution import Attempts, EmitAnew, SandboxHung, SandboxLost
+from ccx_orchestrator.ports.execution import Emit, Executor, SandboxHung, SandboxLost
 from ccx_orchestrator.ports.metering import Meter
 from ccx_orchestrator.submissions.active_registry import ActiveRegistry
 from ccx_orchestrator.submissions.active_submission import ActiveSubmission
@@ -27,19 +27,19 @@ class Runs:
 
     def __init__(
         self,
-        executor: Attempts,
-        places: ActiveRegistry,
-        endings: Completion,
+        executor: Executor,
+        active: ActiveRegistry,
+        completion: Completion,
         store: RetryingStore,
-        rules: AdmissionPolicy,
+        policy: AdmissionPolicy,
         clock: Clock,
         meter: Meter,
     ) -> None:
         self._executor = executor
-        self._places = places
-        self._endings = endings
+        self._active = active
+        self._completion = completion
         self._store = store
-        self._rules = rules
+        self._policy = policy
         self._clock = clock
         self._meter = meter
         self.engine_error: ProblemError | None = None
@@ -55,7 +55,7 @@ class Runs:
         live.admitted_at = self._clock()
         live.task = asyncio.create_task(self._run(live), name=f"submission {live.id}")
         # Not at the end of `_run`: a task that is cancelled before it began has none.
-        live.task.add_done_callback(lambda _: self._places.settle(live))
+        live.task.add_done_callback(lambda _: self._active.settle(live))
 
     async def _run(self, live: ActiveSubmission) -> None:
         async def emit(event: Event | Restarted) -> None:
@@ -76,7 +76,7 @@ class Runs:
                 log.exception("submission failed by a fault in the node")
                 await self._fail(live, error)
 
-    async def _run_or_try_again(self, live: ActiveSubmission, emit: EmitAnew) -> None:
+    async def _run_or_try_again(self, live: ActiveSubmission, emit: Emit) -> None:
         """A sandbox that is lost before anybody has seen anything of the program is replaced, once."""
         try:
             await self._executor.run(live.id, live.transcript.plan, emit, live.console)
@@ -95,11 +95,11 @@ class Runs:
         if not live.is_claimed:
             await self._claim(live)
             if not live.is_claimed:
-                self._places.lose(live)
+                self._active.lose(live)
                 return False
-        if live.attempt > self._rules.max_attempts:
+        if live.attempt > self._policy.max_attempts:
             message = f"The node ended {live.attempt - 1} times while it ran; it was given up."
-            await self._endings.end(live, Verdict.INTERNAL_ERROR, message)
+            await self._completion.end(live, Verdict.INTERNAL_ERROR, message)
             return False
         return True
 
@@ -112,7 +112,7 @@ class Runs:
         if live.is_claimed:
             live.restart()
         else:
-            self._places.drop(live)
+            self._active.drop(live)
 
     async def _claim(self, live: ActiveSubmission) -> None:
         """Have the right to run it, in a new attempt, unless another node has it. Should it be cancelled meanwhile, the
@@ -133,7 +133,7 @@ class Runs:
             self.engine_error = error
         reason = str(error) if isinstance(error, CcxError) else "Its sandbox was lost."
         message = f"{reason} This is a fault of the service, not of the program; its log has submission {live.id}."
-        await self._endings.end(live, Verdict.INTERNAL_ERROR, message)
+        await self._completion.end(live, Verdict.INTERNAL_ERROR, message)
 
     async def _take(self, live: ActiveSubmission, event: Event) -> None:
         """Fold an event in. What comes after the end is dropped: a submission ends once."""
@@ -141,7 +141,7 @@ class Runs:
             return
         kept = live.transcript.add(event, self._clock())
         if isinstance(kept, Finished):
-            await self._endings.conclude(live, kept)
+            await self._completion.conclude(live, kept)
             return
         live.journal.add(kept)
         if isinstance(kept, Started):

@@ -16,11 +16,10 @@ from ccx_orchestrator.domain.plan import Plan, make_interactive, make_plan
 from ccx_orchestrator.domain.scheduling import Backlog, Entry
 from ccx_orchestrator.domain.submission_ids import SubmissionIds
 from ccx_orchestrator.domain.ticket import IdempotencyKey, Ticket, digest_of, failed, size_of
-from ccx_orchestrator.ports.execution import Attempts
 from ccx_orchestrator.ports.languages import Catalogue
 from ccx_orchestrator.ports.metering import Meter
 from ccx_orchestrator.ports.nodes import Peers
-from ccx_orchestrator.ports.placement import Placement
+from ccx_orchestrator.ports.placement import Dispatching
 from ccx_orchestrator.ports.store import Filter, Keeper, News, NewsKind
 from ccx_orchestrator.submissions.active_registry import ActiveRegistry
 from ccx_orchestrator.submissions.active_submission import ActiveSubmission
@@ -28,14 +27,11 @@ from ccx_orchestrator.submissions.admission_policy import AdmissionPolicy
 from ccx_orchestrator.submissions.clock import Clock, utc_now
 from ccx_orchestrator.submissions.completion import Completion
 from ccx_orchestrator.submissions.console import Console
-from ccx_orchestrator.submissions.no_peers import NoPeers
 from ccx_orchestrator.submissions.reading.event_stream import EventStream
 from ccx_orchestrator.submissions.reading.lookup import Lookup
 from ccx_orchestrator.submissions.retrying_store import RetryingStore
 from ccx_orchestrator.submissions.running import Runs
 from ccx_orchestrator.submissions.shared_store.work_sharing import Notifications, WorkSharing, wait_a_while
-from ccx_orchestrator.submissions.silence import Silence
-from ccx_orchestrator.submissions.slots_alone import SlotsAlone
 
 log = structlog.get_logger(__name__)
 
@@ -50,34 +46,33 @@ class Submissions:
     def __init__(
         self,
         store: Keeper,
-        executor: Attempts,
+        dispatcher: Dispatching,
         catalogue: Catalogue,
         backlog: Backlog,
+        *,
+        passing: Keeper,
+        peers: Peers,
+        meter: Meter,
+        policy: AdmissionPolicy = AdmissionPolicy(),  # noqa: B008  (frozen)
         clock: Clock = utc_now,
-        rules: AdmissionPolicy = AdmissionPolicy(),  # noqa: B008  (frozen)
-        meter: Meter | None = None,
-        placement: Placement | None = None,
-        passing: Keeper | None = None,
-        peers: Peers | None = None,
     ) -> None:
-        meter = meter or Silence()
         self._store = store
-        self._passing = passing or store
+        self._passing = passing
         self._catalogue = catalogue
         self._clock = clock
-        self._rules = rules
+        self._policy = policy
         self._meter = meter
-        self._identities = SubmissionIds()
-        self._watches = Notifications()
-        self._elsewhere = Lookup(store, self._passing, peers or NoPeers())
-        self._neighbours = WorkSharing(store, backlog, catalogue.names, self._run_stolen, self._adopt, self._hear)
-        self._places = ActiveRegistry(
-            backlog, placement or SlotsAlone(backlog), clock, self._start, self._neighbours.look_for_work
+        self._ids = SubmissionIds()
+        self._notifications = Notifications()
+        self._lookup = Lookup(store, passing, peers)
+        self._work_sharing = WorkSharing(
+            store, backlog, dispatcher, catalogue.names, self._run_stolen, self._adopt, self._hear
         )
-        self.following = EventStream(self._places, self._watches, self._elsewhere)
-        self._patient = RetryingStore(store)
-        self._endings = Completion(self._places, self._patient, RetryingStore(self._passing), clock, meter)
-        self._runs = Runs(executor, self._places, self._endings, self._patient, rules, clock, meter)
+        self._active = ActiveRegistry(backlog, dispatcher, clock, self._start, self._work_sharing.look_for_work)
+        self.event_stream = EventStream(self._active, self._notifications, self._lookup)
+        self._retrying = RetryingStore(store)
+        self._completion = Completion(self._active, self._retrying, RetryingStore(passing), clock, meter)
+        self._runs = Runs(dispatcher, self._active, self._completion, self._retrying, policy, clock, meter)
         self.backlog = backlog
         self.is_draining = False
 
@@ -87,8 +82,8 @@ class Submissions:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Go on with what was left unfinished, and work together with other nodes, for as long as the context lasts."""
-        await self._neighbours.take_over()
-        living = asyncio.create_task(self._neighbours.live(), name="neighbours")
+        await self._work_sharing.take_over()
+        living = asyncio.create_task(self._work_sharing.live(), name="work sharing")
         try:
             yield
         finally:
@@ -126,28 +121,28 @@ class Submissions:
         try:
             kept = await (self._passing if master else self._store).accept(live.ticket)
         except BaseException as error:
-            self._places.drop(live)
+            self._active.drop(live)
             self._meter.refused(error.slug if isinstance(error, ProblemError) else "internal-error")
             raise
         if kept != live.id:
-            self._places.drop(live)
+            self._active.drop(live)
             return await self.get(kept)
         live.is_stored.set()
-        self._endings.arm_expiry(live)
+        self._completion.arm_expiry(live)
         self._meter.accepted(plan.language.name)
-        return live.view(self._places.position(live.id))
+        return live.view(self._active.position(live.id))
 
     async def get(self, submission_id: str, *, asks_others: bool = True) -> Submission:
         """A submission as it now stands, here or on the node that has it. Raises SubmissionNotFound."""
-        if live := self._places.here(submission_id):
-            return live.view(self._places.position(submission_id))
-        return await (self._elsewhere.view if asks_others else self._elsewhere.kept)(submission_id)
+        if live := self._active.here(submission_id):
+            return live.view(self._active.position(submission_id))
+        return await (self._lookup.view if asks_others else self._lookup.kept)(submission_id)
 
     async def page(self, which: Filter, limit: int) -> tuple[SubmissionSummary, ...]:
         """The newest of those, newest first."""
         lines = await self._store.page(which, limit)
         return tuple(
-            live.line(line, self._places.position(line.id)) if (live := self._places.here(line.id)) else line
+            live.line(line, self._active.position(line.id)) if (live := self._active.here(line.id)) else line
             for line in lines
         )
 
@@ -156,16 +151,16 @@ class Submissions:
         it will go on when this node is back.
         """
         while True:
-            if live := self._places.here(submission_id):
+            if live := self._active.here(submission_id):
                 await live.done.wait()
                 if not live.is_elsewhere:
                     return live.view(None)
-            news = self._watches.of(submission_id)
+            news = self._notifications.of(submission_id)
             now = await self.get(submission_id, asks_others=False)
             if now.state is State.DONE:
                 return now
             self._check_open(submission_id)
-            if not self._places.here(submission_id):
+            if not self._active.here(submission_id):
                 await wait_a_while(news)
 
     async def cancel(self, submission_id: str) -> Submission:
@@ -173,34 +168,34 @@ class Submissions:
         stays as it is. Raises SubmissionNotFound or ShuttingDown.
         """
         while True:
-            if live := self._places.here(submission_id):
-                await self._endings.end(live, Verdict.CANCELLED, "It was cancelled.")
-            news = self._watches.of(submission_id)
+            if live := self._active.here(submission_id):
+                await self._completion.end(live, Verdict.CANCELLED, "It was cancelled.")
+            news = self._notifications.of(submission_id)
             now = await self.get(submission_id, asks_others=False)
             if now.state is State.DONE or not self._store.is_shared:
                 return now
             self._check_open(submission_id)
-            if not self._places.here(submission_id):
+            if not self._active.here(submission_id):
                 await self._store.cancel(submission_id)
                 await wait_a_while(news)  # a node that is gone does not hear: then ask the one that goes on with it
 
     async def drain(self, seconds: float) -> bool:
         """Take nothing new, let what runs end within the deadline, end the rest; whether nothing had to be ended."""
-        self._places.is_open = False
-        waiting = [live for live in self._places.all() if live.task is None]
-        tasks = {live.task for live in self._places.all() if live.task}
+        self._active.is_open = False
+        waiting = [live for live in self._active.all() if live.task is None]
+        tasks = {live.task for live in self._active.all() if live.task}
         for live in waiting:
             await self._put_away(live, "The node was shut down before it could run.")
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
-        late = [live for live in self._places.all() if live.task and not live.done.is_set()]
+        late = [live for live in self._active.all() if live.task and not live.done.is_set()]
         for live in late:
             await self._put_away(live, "The node was shut down while it ran.")
-        if endings := [live.ending for live in self._places.all() if live.ending]:
+        if endings := [live.ending for live in self._active.all() if live.ending]:
             await asyncio.wait(endings)
-        if left := [live.task for live in self._places.all() if live.task]:
+        if left := [live.task for live in self._active.all() if live.task]:
             await asyncio.wait(left)
-        self._watches.close()
+        self._notifications.close()
         return not late and (self._store.is_durable or not waiting)
 
     # Around other nodes
@@ -208,17 +203,27 @@ class Submissions:
     @property
     def takes_new(self) -> bool:
         """Whether it accepts submissions at all."""
-        return self._places.is_open and not self.is_draining
+        return self._active.is_open and not self.is_draining
+
+    @property
+    def slots(self) -> int:
+        """How many submissions this node runs at a time."""
+        return self._active.slots
+
+    @property
+    def running(self) -> int:
+        """How many hold a slot, of this node or of another."""
+        return self._active.running
 
     @property
     def running_here(self) -> int:
         """How many hold a slot of this node."""
-        return self._places.running_here
+        return self._active.running_here
 
     @property
     def forwarded(self) -> int:
         """How many run on other nodes."""
-        return self._places.forwarded
+        return self._active.forwarded
 
     @property
     def engine_error(self) -> ProblemError | None:
@@ -227,26 +232,26 @@ class Submissions:
 
     def held_for(self, master: str) -> tuple[str, ...]:
         """What that master has sent and has not ended."""
-        return tuple(live.id for live in self._places.all() if live.master == master)
+        return tuple(live.id for live in self._active.all() if live.master == master)
 
     async def abandon(self, master: str) -> None:
         """End what a master has sent that is gone."""
-        for live in [live for live in self._places.all() if live.master == master]:
-            await self._endings.end(live, Verdict.CANCELLED, "The node that sent it is gone.")
+        for live in [live for live in self._active.all() if live.master == master]:
+            await self._completion.end(live, Verdict.CANCELLED, "The node that sent it is gone.")
 
     async def give_up(self, lane: Lane, message: str) -> None:
         """End all that wait in a lane, for this reason."""
         for submission_id in self.backlog.waiting_in(lane):
-            if live := self._places.here(submission_id):
-                await self._endings.end(live, Verdict.INTERNAL_ERROR, message)
+            if live := self._active.here(submission_id):
+                await self._completion.end(live, Verdict.INTERNAL_ERROR, message)
 
     def start_waiting(self) -> None:
         """There may be room that was not there before: start what now can."""
-        self._places.start_waiting()
+        self._active.start_waiting()
 
     def _check_open(self, submission_id: str) -> None:
         """Raises ShuttingDown where nobody should wait for a submission here any more."""
-        if self._watches.is_closed:
+        if self._notifications.is_closed:
             raise ShuttingDown(
                 f"This node is shutting down. Submission {submission_id} is kept and goes on when a node is back;"
                 " ask for it then."
@@ -256,11 +261,11 @@ class Submissions:
 
     async def _check(self, request: SubmissionRequest) -> Plan:
         """The plan of a request that can be run here and now."""
-        if not self._places.is_open:
+        if not self._active.is_open:
             raise ShuttingDown("This node is shutting down and takes nothing new. Try again, or try another node.")
         if self.is_draining:
             raise ShuttingDown("This node is being drained and takes nothing new. Try another node.")
-        self._rules.check(request)
+        self._policy.check(request)
         plan = make_plan(request, self._catalogue.find(request.language))
         await self._runs.check_engine()
         return plan
@@ -280,10 +285,10 @@ class Submissions:
         if request.language != plan.language.name:  # an alias
             request = request.model_copy(update={"language": plan.language.name})
         now = self._clock()
-        submission_id = self._identities.next(now.timestamp())
+        submission_id = self._ids.next(now.timestamp())
         lane = Lane(plan.language.name, master is not None)
         entry = Entry(submission_id, client, request.priority, size_of(request), lane)
-        has_place = self._places.has_place(entry, lane)
+        has_place = self._active.has_place(entry, lane)
         claimed = 1 if has_place or console or master else 0
         ticket = Ticket(
             id=submission_id,
@@ -296,12 +301,12 @@ class Submissions:
         )
         live = ActiveSubmission.of(ticket, plan, is_claimed=bool(claimed), console=console)
         live.master = master
-        self._places.enter(live)
+        self._active.enter(live)
         return live
 
     async def _adopt(self, ticket: Ticket) -> None:
         """Go on with one that a node left unfinished."""
-        if self._places.get(ticket.id):
+        if self._active.get(ticket.id):
             return
         with bound_contextvars(submission=ticket.id):
             try:
@@ -313,14 +318,14 @@ class Submissions:
                 await self._give_up_on(ticket, "The node ended while somebody typed to it: what was typed is gone.")
                 return
             live = ActiveSubmission.of(ticket, plan, is_claimed=False)
-            self._places.enter(live)
+            self._active.enter(live)
             live.is_stored.set()
-            self._endings.arm_expiry(live)
-            self._watches.tell((ticket.id,))
+            self._completion.arm_expiry(live)
+            self._notifications.tell((ticket.id,))
 
     async def _give_up_on(self, ticket: Ticket, reason: str) -> None:
         log.error("cannot go on with a submission", reason=reason)
-        await self._patient.finish(failed(ticket, reason, self._clock()), b"")
+        await self._retrying.finish(failed(ticket, reason, self._clock()), b"")
 
     def _run_stolen(self, tickets: tuple[Ticket, ...]) -> None:
         """Run what was claimed from other nodes; it has its slots. Then what came here meanwhile."""
@@ -328,30 +333,30 @@ class Submissions:
             plan = make_plan(ticket.request, self._catalogue.find(ticket.request.language))
             live = ActiveSubmission.of(ticket, plan, is_claimed=True)
             live.is_stored.set()
-            self._places.enter_running(live)
-        self._places.start_waiting()
-        self._watches.tell(ticket.id for ticket in tickets)
+            self._active.enter_running(live)
+        self._active.start_waiting()
+        self._notifications.tell(ticket.id for ticket in tickets)
 
     async def _put_away(self, live: ActiveSubmission, message: str) -> None:
         """At shutdown: leave it for the next node; or give it an end, where nothing is durable or somebody waits who
         could not ask again.
         """
         if not self._store.is_durable or live.master or live.is_attended:
-            await self._endings.end(live, Verdict.CANCELLED, message)
+            await self._completion.end(live, Verdict.CANCELLED, message)
             return
-        self._watches.close()
-        self._places.drop(live)
+        self._notifications.close()
+        self._active.drop(live)
 
     # Around
 
     def _hear(self, news: News) -> None:
-        known = [live for name in news.submissions if (live := self._places.get(name))]
+        known = [live for name in news.submissions if (live := self._active.get(name))]
         if news.kind is NewsKind.CANCEL:
             for live in known:
-                self._endings.cancel_soon(live, "It was cancelled.")
+                self._completion.cancel_soon(live, "It was cancelled.")
             return
         if news.kind is not NewsKind.ADOPTED:
             for live in known:
                 if not live.is_claimed and live.task is None:
-                    self._places.lose(live)
-        self._watches.tell(news.submissions)
+                    self._active.lose(live)
+        self._notifications.tell(news.submissions)

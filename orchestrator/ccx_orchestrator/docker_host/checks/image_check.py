@@ -15,7 +15,7 @@ from ccx_orchestrator.docker_host.janitor import this_process
 from ccx_orchestrator.docker_host.languages.catalogue import Languages
 from ccx_orchestrator.docker_host.sandboxes.hardening import USUAL, Owner, Runtime
 from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandboxes
-from ccx_orchestrator.domain.events import Event, Finished, Output, Stream
+from ccx_orchestrator.domain.events import Event, Finished, Output, Restarted, Stream
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.domain.plan import Plan, make_plan
 from ccx_orchestrator.ports.execution import SandboxLost
@@ -50,10 +50,10 @@ def _ways(language: Language, runtime: Runtime) -> Iterator[Language]:
         yield language.model_copy(update={"prestart": language.prestart.model_copy(update={"pays_cold": True})})
 
 
-async def _events(executor: DockerExecutor, plan: Plan) -> list[Event]:
-    events: list[Event] = []
+async def _events(executor: DockerExecutor, plan: Plan) -> list[Event | Restarted]:
+    events: list[Event | Restarted] = []
 
-    async def emit(event: Event) -> None:
+    async def emit(event: Event | Restarted) -> None:
         events.append(event)
 
     try:
@@ -70,7 +70,7 @@ def _reference_plan(language: Language, folder: Path) -> Plan:
     return make_plan(SubmissionRequest(language=language.name, files=(file,), stdin=reference.stdin), language)
 
 
-def _check(events: list[Event], language: Language) -> None:
+def _check(events: list[Event | Restarted], language: Language) -> None:
     """Raise ImageCheckFailed unless the run ended well, with the very output promised."""
     said = dict.fromkeys(Stream, b"")
     for event in events:

@@ -56,20 +56,20 @@ class _Reader:
 class EventStream:
     """Reads journals: those of this node's submissions, those that are kept, and through other nodes theirs."""
 
-    def __init__(self, places: ActiveRegistry, watches: Notifications, elsewhere: Lookup) -> None:
-        self._places = places
-        self._watches = watches
-        self._elsewhere = elsewhere
+    def __init__(self, active: ActiveRegistry, notifications: Notifications, lookup: Lookup) -> None:
+        self._active = active
+        self._notifications = notifications
+        self._lookup = lookup
 
     async def journal(self, submission_id: str, after: EventId | None = None) -> Journal:
         """All that was told of a submission and, while it lives here, will be, for one who has come to that place; an
         abandoned one where another node has it. Raises SubmissionNotFound or StoreUnavailable.
         """
-        if (live := self._places.here(submission_id)) and (
-            after is None or after.attempt <= live.journal.attempt or await self._elsewhere.url(submission_id) is None
+        if (live := self._active.here(submission_id)) and (
+            after is None or after.attempt <= live.journal.attempt or await self._lookup.url(submission_id) is None
         ):
             return live.journal
-        return await self._elsewhere.journal(submission_id)
+        return await self._lookup.journal(submission_id)
 
     async def lines(
         self, submission_id: str, journal: Journal, after: EventId | None, *, asks_others: bool = True
@@ -83,9 +83,9 @@ class EventStream:
             async for batch in batches:
                 yield batch
         pause_seconds = FIRST_PAUSE_SECONDS
-        while asks_others and not reader.has_ended and not self._watches.is_closed:
+        while asks_others and not reader.has_ended and not self._notifications.is_closed:
             yield []
-            news, before = self._watches.of(submission_id), reader.after
+            news, before = self._notifications.of(submission_id), reader.after
             try:
                 async with aclosing(await self._wherever(reader)) as batches:
                     async for batch in batches:
@@ -101,7 +101,7 @@ class EventStream:
 
     async def _wherever(self, reader: _Reader) -> Lines:
         journal = await self.journal(reader.submission_id, reader.after)
-        url = await self._elsewhere.url(reader.submission_id) if journal.is_abandoned else None
+        url = await self._lookup.url(reader.submission_id) if journal.is_abandoned else None
         return self._from_there(url, reader) if url else self._from_here(journal, reader)
 
     async def _from_here(self, journal: Journal, reader: _Reader) -> Lines:
@@ -119,7 +119,7 @@ class EventStream:
                 async with asyncio.timeout(POSITION_SECONDS if is_waiting else HEARTBEAT_SECONDS):
                     await journal.wait_for_news(reader.after)
             except TimeoutError:
-                position = self._places.position(reader.submission_id)
+                position = self._active.position(reader.submission_id)
                 if position is None or position == told_position:
                     yield []
                     continue
@@ -128,7 +128,7 @@ class EventStream:
 
     async def _from_there(self, url: str, reader: _Reader) -> Lines:
         """What the node at that URL tells, for as long as it has the submission. Raises NodeLost."""
-        async with aclosing(self._elsewhere.events(url, reader.submission_id, reader.after)) as events:
+        async with aclosing(self._lookup.events(url, reader.submission_id, reader.after)) as events:
             moved = asyncio.create_task(self._until_moved(url, reader.submission_id))
             coming: asyncio.Task[wire.Event | None] | None = None
             try:
@@ -152,10 +152,10 @@ class EventStream:
 
     async def _until_moved(self, url: str, submission_id: str) -> None:
         """Until the node at that URL has the submission no more, or this one shuts down."""
-        while not self._watches.is_closed:
-            news = self._watches.of(submission_id)
+        while not self._notifications.is_closed:
+            news = self._notifications.of(submission_id)
             try:
-                if await self._elsewhere.url(submission_id) != url:
+                if await self._lookup.url(submission_id) != url:
                     return
             except StoreUnavailable as error:
                 log.debug("cannot look who has a submission", submission=submission_id, reason=str(error))

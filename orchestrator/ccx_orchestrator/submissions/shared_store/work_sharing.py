@@ -13,6 +13,7 @@ import structlog
 from ccx.errors import StoreUnavailable
 from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.domain.ticket import Ticket
+from ccx_orchestrator.ports.placement import Placement
 from ccx_orchestrator.ports.store import News, NewsKind, Queue
 
 log = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ class WorkSharing:
         self,
         queue: Queue,
         backlog: Backlog,
+        placement: Placement,
         languages: Callable[[], tuple[str, ...]],
         run_stolen: Callable[[tuple[Ticket, ...]], None],
         adopt: Callable[[Ticket], Awaitable[None]],
@@ -71,6 +73,7 @@ class WorkSharing:
     ) -> None:
         self._queue = queue
         self._backlog = backlog
+        self._placement = placement
         self._languages = languages
         self._run_stolen = run_stolen
         self._adopt = adopt
@@ -96,8 +99,12 @@ class WorkSharing:
 
     def look_for_work(self) -> None:
         """A slot is free: see whether other nodes have more than they can do, if there is reason to think so."""
-        if self._has_rumour and self._backlog.free:
+        if self._has_rumour and self._free() > 0:
             self._should_look.set()
+
+    def _free(self) -> int:
+        """How many slots of this node nobody has or waits for."""
+        return self._placement.free_here() - self._backlog.waiting
 
     async def _beat(self) -> None:
         while True:
@@ -135,18 +142,16 @@ class WorkSharing:
 
     async def _steal(self) -> None:
         """Fill the free slots with work of other nodes."""
-        reserved = [f"reserved-{next(self._reservations)}" for _ in range(self._backlog.free)]
-        for slot in reserved:
-            self._backlog.occupy(slot)
+        reserved = [f"reserved-{next(self._reservations)}" for _ in range(self._free())]
+        reserved = [slot for slot in reserved if self._placement.reserve_here(slot)]
         self._has_rumour = False
         tickets: tuple[Ticket, ...] = ()
         try:
             if reserved:
                 tickets = await self._queue.steal(self._languages(), len(reserved))
         finally:
+            # Nothing is awaited until those claimed have the slots that were kept back for them.
             for slot in reserved:
-                self._backlog.leave(slot)
-            for ticket in tickets:
-                self._backlog.occupy(ticket.id)
+                self._placement.leave(slot)
             self._has_rumour = self._has_rumour or bool(tickets)
             self._run_stolen(tickets)
