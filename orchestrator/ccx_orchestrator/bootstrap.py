@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 import psutil
@@ -17,6 +17,7 @@ from ccx.errors import EngineUnavailable
 from ccx.wire import Announcement, PoolHealth
 from ccx_orchestrator.api.app import Node, create_app
 from ccx_orchestrator.api.node_routes import Gate
+from ccx_orchestrator.background import background
 from ccx_orchestrator.callbacks.caller import HttpCaller
 from ccx_orchestrator.callbacks.delivery import Callbacks
 from ccx_orchestrator.cluster.catalogue import ClusterCatalogue
@@ -183,8 +184,8 @@ def _connect(settings: Settings, here: _Here, store: Keeper, meter: Meter) -> _P
 async def _cluster_at_work(settings: Settings, parts: _Parts) -> AsyncIterator[None]:
     """What goes on because there are other nodes, for as long as the context lasts."""
     async with (
-        _background(parts.cluster.leases.look_for_ever(), "leases"),
-        _background(parts.cluster.end_overdue_for_ever(), "overdue"),
+        background(parts.cluster.leases.look_for_ever(), "leases"),
+        background(parts.cluster.end_overdue_for_ever(), "overdue"),
         parts.roster.at_work(settings.slaves, settings.slave_dns, resolve),
     ):
         yield
@@ -223,20 +224,8 @@ async def _callbacks(settings: Settings, store: AnyStore, meter: Meter) -> Async
     secret = settings.callback_secret.get_secret_value().encode()
     async with HttpCaller(secret, allows_private=settings.callback_private_addresses) as caller:
         callbacks = Callbacks(store, store, caller, utc_now, meter)
-        async with _background(callbacks.make_for_ever(), "callbacks"):
+        async with background(callbacks.make_for_ever(), "callbacks"):
             yield
-
-
-@asynccontextmanager
-async def _background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
-    """A task that is ended with the context."""
-    task = asyncio.create_task(work, name=name)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 @asynccontextmanager
@@ -261,7 +250,7 @@ async def _open_store(settings: Settings) -> AsyncIterator[AnyStore]:
             )
             store = await stack.enter_async_context(shared)
         retention = Retention(store, settings.retention_seconds, settings.retention_count, utc_now)
-        await stack.enter_async_context(_background(retention.forget_for_ever(), "retention"))
+        await stack.enter_async_context(background(retention.forget_for_ever(), "retention"))
         yield store
 
 
@@ -296,7 +285,7 @@ async def _open_sandboxes(engine: Engine, name: str) -> AsyncIterator[Sandboxes]
     janitor = Janitor(engine, owner, sandboxes)
     await janitor.sweep()
     try:
-        async with _background(janitor.sweep_for_ever(), "janitor"):
+        async with background(janitor.sweep_for_ever(), "janitor"):
             yield sandboxes
     finally:
         await sandboxes.drain()

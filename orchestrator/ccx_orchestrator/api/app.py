@@ -36,7 +36,7 @@ from ccx_orchestrator.api.clients import client_of
 from ccx_orchestrator.api.interactive import interactive_routes
 from ccx_orchestrator.api.node_routes import OPEN_GATE, Gate, node_routes
 from ccx_orchestrator.api.request_body import read_submission
-from ccx_orchestrator.api.streaming import SSE, EventStream, form_asked_for, frames, last_event_id, until_gone
+from ccx_orchestrator.api.streaming import SSE, EventStreamResponse, form_asked_for, frames, last_event_id, until_gone
 from ccx_orchestrator.cluster.overview import Cluster
 from ccx_orchestrator.ports.languages import Catalogue
 from ccx_orchestrator.ports.store import Filter
@@ -168,7 +168,7 @@ def _submission_routes(node: Node) -> APIRouter:
         if form := form_asked_for(request):
             journal = await following.journal(accepted.id)
             content = frames(following.lines(accepted.id, journal, None, asks_others=master is None), form)
-            return EventStream(content, form.media_type, where, when_gone)
+            return EventStreamResponse(content, form.media_type, where, when_gone)
         return _answer(await _wait(submissions, accepted.id, request, when_gone), 200, where)
 
     @routes.get("", responses=_refusals(422))
@@ -210,7 +210,7 @@ def _submission_routes(node: Node) -> APIRouter:
             return Response(status_code=204)
         form = form_asked_for(request) or SSE
         content = frames(following.lines(submission_id, journal, after, asks_others=asks_others), form)
-        return EventStream(content, form.media_type)
+        return EventStreamResponse(content, form.media_type)
 
     @routes.delete("/{submission_id}", responses=_refusals(404, 422))
     async def cancel(submission_id: SubmissionId) -> Submission:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Path, Request
 from ccx.errors import NotOfTheCluster
 from ccx.events import type_of_ndjson
 from ccx.wire import TOKEN_HEADER, Announcement, Lease, NodeInfo, NodeReport, Usage
-from ccx_orchestrator.api.streaming import NDJSON, SSE, EventStream, Form
+from ccx_orchestrator.api.streaming import NDJSON, SSE, EventStreamResponse, Form
 from ccx_orchestrator.cluster.overview import Cluster
 from ccx_orchestrator.submissions.reading.event_stream import Line
 
@@ -69,10 +69,10 @@ def node_routes(cluster: Cluster, gate: Gate) -> APIRouter:
         return await cluster.drain(name, on=False)
 
     @routes.get("/nodes/{name}/usage", response_model=None)
-    async def usage(name: NodeName, request: Request) -> EventStream:
+    async def usage(name: NodeName, request: Request) -> EventStreamResponse:
         """What a node's machine is doing: a reading a second, as server-sent events or lines of JSON."""
         form = NDJSON if type_of_ndjson in request.headers.get("accept", "") else SSE
-        return EventStream(_written(cluster.usage(name), form), form.media_type)
+        return EventStreamResponse(_written(cluster.usage(name), form), form.media_type)
 
     @routes.put("/leases/{master}")
     async def renew(master: str, lease: Lease, token: Token = None) -> NodeReport:

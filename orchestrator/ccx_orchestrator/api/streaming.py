@@ -67,7 +67,7 @@ async def frames(batches: Lines, form: Form) -> AsyncGenerator[bytes]:
             yield b"".join(map(form.write, batch)) if batch else form.heartbeat
 
 
-class EventStream(StreamingResponse):
+class EventStreamResponse(StreamingResponse):
     """The answer that sends such frames. `when_gone` is called when the client has left before the end."""
 
     def __init__(

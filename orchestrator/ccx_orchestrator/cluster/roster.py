@@ -14,6 +14,7 @@ import structlog
 
 from ccx.errors import CcxError, NodeNotFound
 from ccx.wire import NodeHealth, NodeReport
+from ccx_orchestrator.background import background
 from ccx_orchestrator.cluster.dispatcher import Dispatcher
 from ccx_orchestrator.cluster.known_node import KnownNode, Source, health_of
 from ccx_orchestrator.ports.nodes import NodeLink
@@ -65,6 +66,8 @@ class Roster:
         self._times = times
         self._members: dict[str, KnownNode] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
+        self._has_failed = asyncio.Event()
 
     # Who there is
 
@@ -76,7 +79,8 @@ class Roster:
         for name in dns_names:
             self._start(self._follow_name(name, resolve), f"names of {name}")
         try:
-            yield
+            async with background(self._until_one_fails(), "roster"):
+                yield
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -135,8 +139,20 @@ class Roster:
         task = asyncio.ensure_future(work)
         task.set_name(name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._note_end)
         return task
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._failure = error
+            self._has_failed.set()
+
+    async def _until_one_fails(self) -> None:
+        """Nodes come and go, and so do the tasks that watch them: a fault of ours in any one ends them all."""
+        await self._has_failed.wait()
+        if self._failure is not None:
+            raise self._failure
 
     async def _follow_name(self, name: str, resolve: Resolve) -> None:
         """Keep up with the addresses behind a name. Where it cannot be looked up, those known stay."""

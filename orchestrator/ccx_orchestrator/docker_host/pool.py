@@ -14,6 +14,7 @@ import structlog
 
 from ccx.errors import CcxError, EngineUnavailable
 from ccx.wire import PoolHealth
+from ccx_orchestrator.background import background
 from ccx_orchestrator.docker_host.engine.client import Engine
 from ccx_orchestrator.docker_host.languages.catalogue import Languages
 from ccx_orchestrator.docker_host.sandboxes.hardening import USUAL, Runtime, SandboxSpec
@@ -108,13 +109,10 @@ class Pool:
     async def keep_filled(self) -> AsyncIterator[None]:
         """Fill the shelves, and keep them so for as long as the context lasts. At its end nothing idle is left."""
         self._specs = {language.name: self._spec(language.name, language.image) for language in self._languages.all()}
-        keeping = asyncio.create_task(self._keep_filled(), name="pool")
         try:
-            yield
+            async with background(self._keep_filled(), "pool"):
+                yield
         finally:
-            keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeping
             await self._empty()
 
     def health(self) -> tuple[PoolHealth, ...]:

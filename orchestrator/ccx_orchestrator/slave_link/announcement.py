@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 
 from ccx.client import Client
 from ccx.errors import CcxError
 from ccx.wire import Announcement
+from ccx_orchestrator.background import background
 from ccx_orchestrator.slave_link.link import NodeIdentity
 
 log = structlog.get_logger(__name__)
@@ -24,17 +25,11 @@ async def announcing(
     name: str, announcement: Announcement, masters: Iterable[str], identity: NodeIdentity
 ) -> AsyncIterator[None]:
     """Tell these masters every few seconds, and take leave of them at the end."""
-    tasks = [
-        asyncio.create_task(_announce(name, announcement, master, identity), name=f"announcing to {master}")
-        for master in masters
-    ]
-    try:
+    async with AsyncExitStack() as tasks:
+        for master in masters:
+            work = _announce(name, announcement, master, identity)
+            await tasks.enter_async_context(background(work, f"announcing to {master}"))
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
 
 
 async def _announce(name: str, announcement: Announcement, master: str, identity: NodeIdentity) -> None:

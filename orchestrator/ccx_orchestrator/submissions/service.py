@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
 from ccx.errors import ProblemError, ShuttingDown
 from ccx.wire import State, Submission, SubmissionRequest, SubmissionSummary, Verdict
+from ccx_orchestrator.background import background
 from ccx_orchestrator.domain.dispatch import Lane
 from ccx_orchestrator.domain.plan import Plan, make_interactive, make_plan
 from ccx_orchestrator.domain.scheduling import Backlog, Entry
@@ -83,13 +84,8 @@ class Submissions:
     async def at_work(self) -> AsyncIterator[None]:
         """Go on with what was left unfinished, and work together with other nodes, for as long as the context lasts."""
         await self._work_sharing.take_over()
-        living = asyncio.create_task(self._work_sharing.live(), name="work sharing")
-        try:
+        async with background(self._work_sharing.live(), "work sharing"):
             yield
-        finally:
-            living.cancel()
-            with suppress(asyncio.CancelledError):
-                await living
 
     async def accept(
         self,
