@@ -38,7 +38,15 @@ def serve(
 
     What is None comes from the environment or ccx.toml. Raises a CcxError where the node cannot start.
     """
-    settings = load_settings(max_tasks=max_tasks, name=name, host=host, port=port, languages=languages, **of_cluster)
+    settings = load_settings(
+        in_current_directory=True,
+        max_tasks=max_tasks,
+        name=name,
+        host=host,
+        port=port,
+        languages=languages,
+        **of_cluster,
+    )
     logs.set_up(settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings))

@@ -1,8 +1,16 @@
-"""The only reader of the environment and of `ccx.toml`."""
+"""The only reader of the environment and of `ccx.toml`.
+
+A command that a user runs in a folder of somebody else's must not obey a file in it: one that names slaves would be
+sent programs and the cluster's token. So `ccx.toml` in the current directory counts for `ccx serve` alone; all other
+commands read what the machine's and the user's own folders for configuration have.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextvars import ContextVar
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,6 +29,12 @@ from ccx.wire import HIGHEST_PRIORITY
 from ccx_orchestrator.domain.addresses import EVERYWHERE, url_of
 
 CONFIG_FILE = "ccx.toml"
+PREFIX = "CCX_"
+# Read by others than a node: the command line, the compose files, the tests and the benchmarks.
+OTHER_VARIABLES = ("CCX_SERVER", "CCX_DEBUG", "CCX_PUBLISH", "CCX_PREFIX", "CCX_SLOTS")
+OTHER_PREFIXES = ("CCX_DOCKER_", "CCX_BENCH_", "CCX_CHAOS_", "CCX_NODE_IMAGE", "CCX_PROXY_IMAGE")
+
+_files: ContextVar[tuple[Path, ...]] = ContextVar("files", default=())
 
 
 class BadSettings(BadInput):
@@ -34,13 +48,9 @@ def _images_folder() -> Path:
 
 
 class Settings(BaseSettings):
-    """A node's settings: what the command line says, else `CCX_…` in the environment, else `ccx.toml` in the current
-    directory.
-    """
+    """A node's settings: what the command line says, else `CCX_…` in the environment, else `ccx.toml`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CCX_", toml_file=CONFIG_FILE, frozen=True, extra="ignore", env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=64)] = "master"
     host: str = "127.0.0.1"
@@ -127,18 +137,59 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Command line, then environment, then file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, list(_files.get()))
 
 
-def load_settings(**given: object) -> Settings:
-    """The settings, with those given (and not None) first. Raises BadSettings."""
+def config_files(*, in_current_directory: bool) -> tuple[Path, ...]:
+    """Where `ccx.toml` may be, the one that counts most last."""
+    files = (Path("/etc/ccx") / CONFIG_FILE, platformdirs.user_config_path("ccx") / CONFIG_FILE)
+    return (*files, Path(CONFIG_FILE)) if in_current_directory else files
+
+
+def load_settings(*, in_current_directory: bool = False, **given: object) -> Settings:
+    """The settings, with those given (and not None) first. `in_current_directory`: a `ccx.toml` there counts as well.
+    Raises BadSettings.
+    """
+    files = config_files(in_current_directory=in_current_directory)
+    _check_variables(os.environ)
+    token = _files.set(files)
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors()[0]
-        field = str(first["loc"][0])
-        raise BadSettings(
-            f"The setting {field!r} (CCX_{field.upper()}, or in {CONFIG_FILE}) cannot be used: {first['msg']}."
-        ) from error
+        raise _explain(error) from error
     except (OSError, ValueError) as error:
-        raise BadSettings(f"{CONFIG_FILE} cannot be read: {error}") from error
+        raise BadSettings(f"{_found(files)} cannot be read: {error}") from error
+    finally:
+        _files.reset(token)
+
+
+def _check_variables(environment: Iterable[str]) -> None:
+    """A misspelt setting must not be overlooked: a misspelt token leaves a node open."""
+    for name in sorted(environment):
+        if not name.startswith(PREFIX) or name in OTHER_VARIABLES or name.startswith(OTHER_PREFIXES):
+            continue
+        if name.removeprefix(PREFIX).lower() not in Settings.model_fields:
+            known = [PREFIX + field.upper() for field in Settings.model_fields]
+            raise BadSettings(f"There is no setting {name}.{_meant(name, known)} docs/settings.md has all of them.")
+
+
+def _explain(error: ValidationError) -> BadSettings:
+    first = error.errors()[0]
+    field = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        suggestion = _meant(field, Settings.model_fields)
+        return BadSettings(
+            f"There is no setting {field!r} ({CONFIG_FILE}).{suggestion} docs/settings.md has all of them."
+        )
+    return BadSettings(
+        f"The setting {field!r} ({PREFIX}{field.upper()}, or in {CONFIG_FILE}) cannot be used: {first['msg']}."
+    )
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _found(files: tuple[Path, ...]) -> str:
+    return ", ".join(str(file) for file in files if file.exists()) or CONFIG_FILE

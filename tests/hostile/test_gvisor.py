@@ -119,7 +119,7 @@ def gvisor(suite: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gvi
         assert containers_with("ccx", engine.address) == []
 
 
-def named(cases: dict[str, CaseResult]) -> set[tuple[Verdict, str | None]]:
+def named(cases: dict[str, CaseResult]) -> set[tuple[Verdict | None, str | None]]:
     """The verdicts that there were, and the limits that they name."""
     return {(case.verdict, case.limit) for case in cases.values()}
 

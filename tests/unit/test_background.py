@@ -53,10 +53,14 @@ async def test_a_failure_is_logged_at_once_and_ends_what_it_belongs_to(capsys: p
 
 async def test_an_error_of_the_body_and_a_cancel_from_outside_stay_what_they_are() -> None:
     ended = asyncio.Event()
-    with pytest.raises(KeyError):
+
+    async def fault() -> None:
         async with background(work_for_ever(ended), "work"):
             await asyncio.sleep(0)
             raise KeyError
+
+    with pytest.raises(KeyError):
+        await fault()
     assert ended.is_set()
 
     async def body() -> None:

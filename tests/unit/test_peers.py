@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ async def test_where_nobody_is_there_is_nobody_to_be_asked(url: str) -> None:
         ({"host": "0.0.0.0", "advertise": "https://one.example"}, "https://one.example"),
     ],
 )
-def test_a_node_is_reached_where_its_operator_says_or_where_it_listens(given: dict[str, object], url: str) -> None:
+def test_a_node_is_reached_where_its_operator_says_or_where_it_listens(given: dict[str, Any], url: str) -> None:
     assert load_settings(**given).reached_at == url
 
 

@@ -105,3 +105,21 @@ def test_artifacts_are_told_with_why_one_is_missing() -> None:
     there, gone = told.submission().artifacts
     assert there.data() == b"\x89PNG"
     assert gone.error == "there is no such file"
+
+
+def test_a_case_that_runs_has_no_verdict_yet_and_counts_what_it_has_written() -> None:
+    told = transcript()
+    told.add(Started("here", "demo 1.0"), NOW)
+    told.add(Output(0, Stream.STDOUT, b"so far\n"), NOW)
+    told.add(Output(0, Stream.STDERR, b"oh"), NOW)
+    case = told.submission().cases[0]
+    assert (case.verdict, case.stdout_bytes, case.stderr_bytes) == (None, 7, 2)
+    assert (case.stdout_truncated, case.stderr_truncated) == (False, False)
+
+
+def test_a_case_that_is_cancelled_counts_what_it_has_written() -> None:
+    told = transcript()
+    told.add(Output(0, Stream.STDOUT, b"so far\n"), NOW)
+    told.add(Finished(Verdict.CANCELLED, "It was cancelled."), NOW)
+    case = told.submission().cases[0]
+    assert (case.verdict, case.stdout, case.stdout_bytes) == (Verdict.CANCELLED, "so far\n", 7)

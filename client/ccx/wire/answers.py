@@ -47,7 +47,7 @@ class CaseResult(StepUsage):
     """One case."""
 
     name: str
-    verdict: Verdict
+    verdict: Verdict | None = Field(default=None, description="None while it runs.")
 
 
 class Artifact(Answer):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
 
-from ccx.wire import Artifact, CaseResult, CompileResult, State, Submission, Verdict, encode
+from ccx.wire import Artifact, CaseResult, CompileResult, State, Submission, encode
 from ccx_orchestrator.domain.events import (
     ArtifactSent,
     Event,
@@ -107,10 +107,9 @@ class Transcript:
         return self._compile
 
     def _case(self, index: int, step: _Step) -> CaseResult:
-        if step.judged:
-            verdict = step.judged.verdict
-        else:
-            verdict = self._finished.verdict if self._finished else Verdict.INTERNAL_ERROR
+        # A case that runs has no verdict yet; one that was running when the submission ended has that of the end.
+        told = step.judged or self._finished
+        verdict = told.verdict if told else None
         return CaseResult(name=self.plan.cases[index].name, verdict=verdict, **_usage(step))
 
 
@@ -124,7 +123,15 @@ def _usage(step: _Step) -> dict[str, Any]:
         "stderr": stderr,
         "stderr_encoding": stderr_encoding,
     }
-    return kept | (_counters(step, step.judged) if step.judged else {})
+    return kept | (_counters(step, step.judged) if step.judged else _counted_so_far(step))
+
+
+def _counted_so_far(step: _Step) -> dict[str, Any]:
+    """Of a step whose report has not come, or never will: what has been kept is what is known to be written."""
+    return {
+        "stdout_bytes": len(step.output[Stream.STDOUT]),
+        "stderr_bytes": len(step.output[Stream.STDERR]),
+    }
 
 
 def _counters(step: _Step, judged: StepJudged) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""Where settings come from, and which are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ccx_orchestrator.settings import BadSettings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current directory and a user's folder of this test's own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def write(folder: Path, text: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ccx.toml").write_text(text)
+
+
+def test_a_file_in_the_current_directory_counts_only_where_it_is_asked_for(elsewhere: Path) -> None:
+    write(elsewhere, 'slaves = ["http://stranger:8700"]\ncluster_token = "secret"\n')
+    assert load_settings().slaves == ()
+    assert load_settings().token() is None
+    assert load_settings(in_current_directory=True).slaves == ("http://stranger:8700",)
+
+
+def test_the_users_own_file_counts_everywhere_and_the_current_directory_goes_first(elsewhere: Path) -> None:
+    write(elsewhere.parent / "config" / "ccx", "port = 8801\nqueue_bound = 7\n")
+    write(elsewhere, "port = 8802\n")
+    assert (load_settings().port, load_settings().queue_bound) == (8801, 7)
+    served = load_settings(in_current_directory=True)
+    assert (served.port, served.queue_bound) == (8802, 7)
+
+
+def test_the_environment_goes_before_the_file_and_what_is_given_before_both(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(elsewhere, "port = 8802\n")
+    monkeypatch.setenv("CCX_PORT", "8803")
+    assert load_settings(in_current_directory=True).port == 8803
+    assert load_settings(in_current_directory=True, port=8804).port == 8804
+
+
+def test_a_misspelt_setting_in_a_file_is_refused_with_the_right_one(elsewhere: Path) -> None:
+    write(elsewhere, "prot = 8811\n")
+    with pytest.raises(BadSettings, match=r"no setting 'prot' .*Did you mean port\?"):
+        load_settings(in_current_directory=True)
+
+
+def test_a_misspelt_setting_in_the_environment_is_refused_with_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCX_CLUSTER_TOKN", "secret")
+    with pytest.raises(BadSettings, match=r"no setting CCX_CLUSTER_TOKN\. Did you mean CCX_CLUSTER_TOKEN\?") as refused:
+        load_settings()
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["CCX_SERVER", "CCX_DOCKER_GROUP", "CCX_PUBLISH", "CCX_CHAOS_SECONDS"])
+def test_variables_of_others_are_left_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "1")
+    load_settings()
