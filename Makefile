@@ -1,31 +1,33 @@
-# make run     set up everything, then run the example programs
-# make test    the same set-up, then the whole test suite on the real engine
-# make cluster a master and two slaves on Docker hosts of their own, twelve programs at once (needs root)
-# make check   format, lint, types, architecture
-# make bench   measure against docker run, the bare host and others; writes docs/benchmarks.md (make bench ARGS=--quick)
-# make soak    thousands of submissions, one in five hostile; the figures go into docs/security.md
-# Every target can be repeated; what is done already takes no time.
+# `make` or `make help` lists the targets. Every target can be repeated; what is done already takes no time.
 MAKEFLAGS += --no-print-directory
 SHELL_SCRIPTS = scripts/*.sh images/rootfs/*.sh images/java/build.sh .ci/run
 BIN = .venv/bin
 
-.PHONY: run test bench soak check cluster format python engine images clean
 
-run: images
+help: ## list these targets
+	@echo 'make run sets everything up on Debian or Ubuntu as root, or wherever a Docker engine answers. All targets:'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1#\2/p' Makefile | awk -F'#' '{printf "%-12s %s\n", $$1, $$2}'
+
+.PHONY: help test-fast run test bench soak check cluster format python engine images clean
+
+run: images ## set up everything, then run the example programs
 	@scripts/run-examples.sh
 
-test: images
+test: images ## the same set-up, then the whole test suite on the real engine (ARGS='-k memory' for a part)
 	@scripts/setup-tests.sh
-	$(BIN)/pytest
+	$(BIN)/pytest $(ARGS)
 
-bench: images
+test-fast: python ## the tests that need no Docker engine, about a minute and a half
+	$(BIN)/pytest tests/unit $(ARGS)
+
+bench: images ## measure against docker run, the bare host and others; writes docs/benchmarks.md (ARGS=--quick)
 	@scripts/setup-bench.sh
 	$(BIN)/python -m bench.run $(ARGS)
 
-soak: images
+soak: images ## thousands of submissions, one in five hostile; the figures go into docs/security.md
 	PYTHONPATH=. $(BIN)/python bench/soak.py --write
 
-check: python
+check: python ## format, lint, types, architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -33,10 +35,10 @@ check: python
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
 	$(BIN)/hadolint images/*/Dockerfile orchestrator/Dockerfile deploy/*/Dockerfile
 
-cluster: images
+cluster: images ## a master and two slaves on Docker hosts of their own, twelve programs at once (needs root)
 	@$(BIN)/python -m tests.cluster.show
 
-format: python
+format: python ## let the formatter have its way
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -49,5 +51,5 @@ engine: python
 images: engine
 	@$(BIN)/ccx images build
 
-clean:
+clean: ## remove the virtual environment and all caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

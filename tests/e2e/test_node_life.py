@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -580,6 +581,13 @@ async def test_the_api_describes_itself(node: NodeProcess) -> None:
     async with httpx2.AsyncClient(base_url=node.url) as http:
         document = json.loads((await http.get("/openapi.json")).text)
     assert {"/v1/submissions", "/v1/submissions/{submission_id}", "/v1/languages", "/healthz"} <= set(document["paths"])
+    assert dangling_references(document) == []
+
+
+def dangling_references(document: dict[str, Any]) -> list[str]:
+    """What the document points at and does not have: a generator of clients refuses it."""
+    names = re.findall(r'"\$ref": "#/components/schemas/(\w+)"', json.dumps(document))
+    return sorted(set(names) - set(document["components"]["schemas"]))
 
 
 async def test_a_node_keeps_no_descriptor_and_no_process_of_a_submission_that_has_ended(

@@ -145,9 +145,11 @@ class PoolHealth(Answer):
 
 
 class Health(Answer):
-    """Answer of /healthz: the node is up. `engine` says whether its Docker engine answers."""
+    """Answer of /healthz: the node is up. `engine` says whether its Docker engine answers; a node that is `draining`
+    takes nothing new.
+    """
 
-    status: Literal["ok", "degraded"]
+    status: Literal["ok", "degraded", "draining"]
     node: str
     engine: str
     running: int

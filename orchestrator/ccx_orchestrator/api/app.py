@@ -8,33 +8,29 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, FastAPI, Header, Path, Query, Request, Response
-from pydantic import TypeAdapter
 from starlette.requests import HTTPConnection
 
-from ccx.errors import PROBLEMS, ProblemError, SubmissionNotFound
-from ccx.events import EVENT, type_of_ndjson, type_of_sse
+from ccx.errors import ProblemError, SubmissionNotFound
 from ccx.wire import (
     FORWARDED_HEADER,
     TOKEN_HEADER,
     Health,
     LanguageInfo,
     PoolHealth,
-    Problem,
     State,
     Submission,
     SubmissionPage,
-    SubmissionRequest,
     Verdict,
     type_of_json,
-    type_of_problem,
 )
 from ccx_orchestrator.api import problems
 from ccx_orchestrator.api.clients import client_of
 from ccx_orchestrator.api.interactive import interactive_routes
 from ccx_orchestrator.api.node_routes import OPEN_GATE, Gate, node_routes
+from ccx_orchestrator.api.openapi import event_stream, refusals, submission_body, with_our_errors
 from ccx_orchestrator.api.request_body import read_submission
 from ccx_orchestrator.api.streaming import SSE, EventStreamResponse, form_asked_for, frames, last_event_id, until_gone
 from ccx_orchestrator.cluster.overview import Cluster
@@ -48,12 +44,6 @@ Send a program, get its output and a precise verdict back. What the program does
 answer of 4xx or
 5xx is an RFC 9457 problem and means that nothing was run.
 """
-
-_SHAPES: dict[str, TypeAdapter[Any]] = {
-    "SubmissionRequest": TypeAdapter(SubmissionRequest),
-    "Problem": TypeAdapter(Problem),
-    "Event": EVENT,
-}
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 200
@@ -106,33 +96,8 @@ def create_app(node: Node) -> FastAPI:
     if node.cluster is not None:
         app.include_router(node_routes(node.cluster, node.gate))
     app.include_router(interactive_routes(node.submissions, node.max_body_bytes, node.master_of))
-    app.openapi = _without_unused_errors(app)  # type: ignore[method-assign]
+    app.openapi = with_our_errors(app)  # type: ignore[method-assign]
     return app
-
-
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The documentation of a route's problems."""
-    titles: dict[int, list[str]] = {}
-    for problem in PROBLEMS:
-        titles.setdefault(problem.status, []).append(problem.title)
-    content = {type_of_problem: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": "; ".join(titles[status]), "content": content} for status in statuses}
-
-
-def _request_body() -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/SubmissionRequest"}
-    example = {"language": "python", "files": [{"name": "hello.py", "content": "print('hello')\n"}]}
-    return {"requestBody": {"required": True, "content": {type_of_json: {"schema": schema, "example": example}}}}
-
-
-def _event_stream() -> dict[int | str, dict[str, Any]]:
-    """The documentation of a stream of events."""
-    document = {"schema": {"$ref": "#/components/schemas/Event"}}
-    content = {type_of_sse: document, type_of_ndjson: document}
-    return {
-        200: {"description": "One event after the other, as they come.", "content": content},
-        204: {"description": "It has ended, and the client has had it all."},
-    }
 
 
 def _submission_routes(node: Node) -> APIRouter:
@@ -142,8 +107,8 @@ def _submission_routes(node: Node) -> APIRouter:
     @routes.post(
         "",
         response_model=Submission,
-        responses={202: {"model": Submission, "description": "Accepted"}, **_refusals(409, 413, 415, 422, 429, 503)},
-        openapi_extra=_request_body(),
+        responses={202: {"model": Submission, "description": "Accepted"}, **refusals(409, 413, 415, 422, 429, 503)},
+        openapi_extra=submission_body(),
     )
     async def submit(
         request: Request,
@@ -171,7 +136,7 @@ def _submission_routes(node: Node) -> APIRouter:
             return EventStreamResponse(content, form.media_type, where, when_gone)
         return _answer(await _wait(submissions, accepted.id, request, when_gone), 200, where)
 
-    @routes.get("", responses=_refusals(422))
+    @routes.get("", responses=refusals(422))
     async def list_(
         state: State | None = None,
         verdict: Verdict | None = None,
@@ -187,12 +152,12 @@ def _submission_routes(node: Node) -> APIRouter:
         page = found[:limit]
         return SubmissionPage(submissions=page, next_cursor=page[-1].id if len(found) > limit else None)
 
-    @routes.get("/{submission_id}", responses=_refusals(404, 422))
+    @routes.get("/{submission_id}", responses=refusals(404, 422))
     async def read(submission_id: SubmissionId, request: Request) -> Submission:
         """A submission as it now stands."""
         return await submissions.get(submission_id, asks_others=node.sender_of(request) is None)
 
-    @routes.get("/{submission_id}/events", response_class=Response, responses=_event_stream() | _refusals(404, 422))
+    @routes.get("/{submission_id}/events", response_class=Response, responses=event_stream() | refusals(404, 422))
     async def events(
         submission_id: SubmissionId,
         request: Request,
@@ -212,7 +177,7 @@ def _submission_routes(node: Node) -> APIRouter:
         content = frames(following.lines(submission_id, journal, after, asks_others=asks_others), form)
         return EventStreamResponse(content, form.media_type)
 
-    @routes.delete("/{submission_id}", responses=_refusals(404, 422))
+    @routes.delete("/{submission_id}", responses=refusals(404, 422))
     async def cancel(submission_id: SubmissionId) -> Submission:
         """Cancel a submission that waits or runs. What it has written so far is kept. One that has ended stays as it
         is.
@@ -242,7 +207,7 @@ def _node_routes(node: Node) -> APIRouter:
         backlog = node.submissions.backlog
         pool = node.pool()
         return Health(
-            status="degraded" if error or any(shelf.error for shelf in pool) else "ok",
+            status=_status(node, is_degraded=bool(error) or any(shelf.error for shelf in pool)),
             node=node.name,
             engine=str(error) if error else "ok",
             running=node.submissions.running_here,
@@ -252,6 +217,12 @@ def _node_routes(node: Node) -> APIRouter:
         )
 
     return routes
+
+
+def _status(node: Node, *, is_degraded: bool) -> Literal["ok", "degraded", "draining"]:
+    if not node.submissions.takes_new:
+        return "draining"
+    return "degraded" if is_degraded else "ok"
 
 
 def _answer(submission: Submission, status: int, headers: dict[str, str]) -> Response:
@@ -273,25 +244,3 @@ async def _wait(
         gone.cancel()
         with suppress(asyncio.CancelledError):
             await gone
-
-
-def _without_unused_errors(app: FastAPI) -> Any:
-    """FastAPI documents its own shape of validation errors, which this application never sends; ours are added
-    instead.
-    """
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = generate()
-            schemas = document["components"]["schemas"]
-            for name, shape in _SHAPES.items():
-                schema = shape.json_schema(ref_template="#/components/schemas/{model}")
-                schemas.update(schema.pop("$defs", {}))
-                schemas[name] = schema
-            schemas.pop("HTTPValidationError", None)
-            schemas.pop("ValidationError", None)
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    return openapi

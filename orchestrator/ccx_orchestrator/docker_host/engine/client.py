@@ -5,7 +5,6 @@ are mapped here, once.
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from docker.errors import APIError, DockerException, NotFound
 
 from ccx.errors import EngineUnavailable, ImageMissing
 from ccx_orchestrator.docker_host.engine.transport import Transport
+from ccx_orchestrator.docker_host.engine.unreachable import unreachable
 
 T = TypeVar("T")
 
@@ -29,11 +29,6 @@ log = structlog.get_logger(__name__)
 CALL_SECONDS = 30.0  # no call but a build takes longer on an engine that is well
 START_SECONDS = 5.0  # to find out whether there is an engine at all
 THREADS = 8
-
-NO_ENGINE = (
-    "No Docker engine answers at {address}. Start one (Debian and Ubuntu: `apt-get install docker.io`, then "
-    "`dockerd`), or name another with DOCKER_HOST."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +155,13 @@ class Engine:
         except NotFound as error:
             raise NotThere(str(error.explanation)) from error
         except (requests.ConnectionError, urllib3.exceptions.ProtocolError, OSError) as error:
-            raise _no_engine() from error
+            raise unreachable(error) from error
         except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise EngineUnavailable(f"The Docker engine failed: {_explain(error)}") from error
 
 
 def _explain(error: Exception) -> str:
     return str(error.explanation) if isinstance(error, APIError) else str(error)
-
-
-def _no_engine() -> EngineUnavailable:
-    return EngineUnavailable(NO_ENGINE.format(address=os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")))
 
 
 def connect() -> docker.DockerClient:
@@ -182,7 +173,7 @@ def connect() -> docker.DockerClient:
         client.ping()
         client.api.timeout = int(CALL_SECONDS)
     except (DockerException, requests.RequestException, OSError) as error:
-        raise _no_engine() from error
+        raise unreachable(error) from error
     return client
 
 

@@ -1,0 +1,66 @@
+"""What `/openapi.json` says beyond what FastAPI finds out: problems, bodies that are read by hand, streams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import TypeAdapter
+
+from ccx.errors import PROBLEMS
+from ccx.events import EVENT, type_of_ndjson, type_of_sse
+from ccx.wire import Problem, SubmissionRequest, type_of_json, type_of_problem
+
+_SHAPES: dict[str, TypeAdapter[Any]] = {
+    "SubmissionRequest": TypeAdapter(SubmissionRequest),
+    "Problem": TypeAdapter(Problem),
+    "Event": EVENT,
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The documentation of a route's problems."""
+    titles: dict[int, list[str]] = {}
+    for problem in PROBLEMS:
+        titles.setdefault(problem.status, []).append(problem.title)
+    content = {type_of_problem: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": "; ".join(titles[status]), "content": content} for status in statuses}
+
+
+def submission_body() -> dict[str, Any]:
+    """The documentation of a submission as the body of a request."""
+    schema = {"$ref": "#/components/schemas/SubmissionRequest"}
+    example = {"language": "python", "files": [{"name": "hello.py", "content": "print('hello')\n"}]}
+    return {"requestBody": {"required": True, "content": {type_of_json: {"schema": schema, "example": example}}}}
+
+
+def event_stream() -> dict[int | str, dict[str, Any]]:
+    """The documentation of a stream of events."""
+    document = {"schema": {"$ref": "#/components/schemas/Event"}}
+    content = {type_of_sse: document, type_of_ndjson: document}
+    return {
+        200: {"description": "One event after the other, as they come.", "content": content},
+        204: {"description": "It has ended, and the client has had it all."},
+    }
+
+
+def with_our_errors(app: FastAPI) -> Any:
+    """FastAPI documents its own shape of validation errors, which this application never sends; ours are added
+    instead.
+    """
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            schemas = document["components"]["schemas"]
+            for name, shape in _SHAPES.items():
+                schema = shape.json_schema(ref_template="#/components/schemas/{model}")
+                schemas.update(schema.pop("$defs", {}))
+                schemas[name] = schema
+            schemas.pop("HTTPValidationError", None)
+            schemas.pop("ValidationError", None)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    return openapi
