@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 import httpx2
 from pydantic import TypeAdapter, ValidationError
 
-from ccx.errors import CcxError, NodeUnreachable, UnexpectedAnswer, from_problem
+from ccx.errors import BadInput, CcxError, NodeUnreachable, UnexpectedAnswer, from_problem
 from ccx.events import Done, Event, parse_event, type_of_ndjson
 from ccx.keep_alive import keep_alive
 from ccx.wire import (
@@ -385,8 +385,8 @@ def _address(server_url: str) -> httpx2.URL:
     return url
 
 
-def _not_an_address(server_url: str) -> NodeUnreachable:
-    return NodeUnreachable(f"{server_url!r} is not the address of a node; write it like {DEFAULT_SERVER}.")
+def _not_an_address(server_url: str) -> BadInput:
+    return BadInput(f"{server_url!r} is not the address of a node; write it like {DEFAULT_SERVER}.")
 
 
 def _reason(error: httpx2.HTTPError) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,3 +139,42 @@ def test_a_command_with_a_typing_error_is_one_sentence_with_a_guess(ccx: RunsCcx
     done = ccx("rum")
     assert done.stderr == b"ccx: No such command 'rum'. Did you mean 'run'? 'ccx --help' shows how.\n"
     assert done.returncode == 212
+
+
+INTERRUPTED_WHILE_IMPORTING = """
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from ccx.cli.entry import main
+main()
+"""
+
+
+def test_ctrl_c_before_the_command_is_there_ends_it_without_a_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_WHILE_IMPORTING, "languages"], capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_an_address_that_is_none_is_bad_input(ccx: RunsCcx) -> None:
+    done = ccx("languages", "--server", "http://host:99999")
+    assert done.returncode == 212
+    assert b"write it like http://127.0.0.1:8700" in done.stderr
+
+
+def test_the_help_of_server_says_what_happens_without_it(ccx: RunsCcx) -> None:
+    assert b"one is started" in ccx("run", "--help").stdout
+    assert b"has to be named" in ccx("status", "--help").stdout
+    assert b"Left out: http://127.0.0.1:8700" in b" ".join(ccx("nodes", "--help").stdout.split())
+
+
+def test_a_list_is_at_most_as_long_as_a_node_answers(ccx: RunsCcx) -> None:
+    done = ccx("list", "--limit", "201", server="http://127.0.0.1:9")
+    assert done.returncode == 212
+    assert b"less than or equal to 200" in done.stderr

@@ -146,6 +146,8 @@ def test_every_problem_has_an_exit_code_of_ccx(kind: type[CcxError]) -> None:
         "InvalidSubmission": ExitCode.BAD_INPUT,
         "UnknownLanguage": ExitCode.BAD_INPUT,
         "BodyTooLarge": ExitCode.BAD_INPUT,
+        "SubmissionNotFound": ExitCode.BAD_INPUT,
+        "NodeNotFound": ExitCode.BAD_INPUT,
         "QueueFull": ExitCode.QUEUE_FULL,
     }
     assert of_error(kind("…")) == expected.get(kind.__name__, ExitCode.INTERNAL_ERROR)

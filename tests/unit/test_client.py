@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ccx import Client
-from ccx.errors import NodeUnreachable, QueueFull, SubmissionNotFound, UnexpectedAnswer
+from ccx.errors import BadInput, NodeUnreachable, QueueFull, SubmissionNotFound, UnexpectedAnswer
 from ccx.wire import SourceFile, State, SubmissionRequest, Verdict
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ async def test_an_answer_that_cannot_be_decoded_is_unexpected(tiny_node: TinyNod
 
 @pytest.mark.parametrize("address", ["", "ftp://host", "http://", "http://[::1", "http://host:99999", "http://a:b:c"])
 def test_what_is_no_address_is_refused_with_an_example(address: str) -> None:
-    with pytest.raises(NodeUnreachable, match=r"write it like http://127\.0\.0\.1:8700"):
+    with pytest.raises(BadInput, match=r"write it like http://127\.0\.0\.1:8700"):
         Client(address)
 
 

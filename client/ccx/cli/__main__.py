@@ -1,5 +1,5 @@
 """`python -m ccx.cli` is `ccx`."""
 
-from ccx.cli.main import main
+from ccx.cli.entry import main
 
 main()

@@ -106,7 +106,7 @@ app.add_typer(images, name="images")
 @app.callback(invoke_without_command=True)
 def ccx(
     context: typer.Context,
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    show_version: Annotated[bool, typer.Option("-V", "--version", help="Print the version and leave.")] = False,
 ) -> None:
     """Run programs, each in a throwaway container of its own."""
     if show_version:

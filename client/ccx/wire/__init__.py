@@ -5,6 +5,7 @@ an older client understands a newer node.
 """
 
 from ccx.wire.answers import (
+    MAX_PAGE,
     Artifact,
     CaseResult,
     CompileResult,
@@ -54,6 +55,7 @@ __all__ = [
     "FORWARDED_HEADER",
     "HIGHEST_PRIORITY",
     "MAX_FILES",
+    "MAX_PAGE",
     "MAX_SEGMENT_BYTES",
     "TOKEN_HEADER",
     "Announcement",

@@ -101,6 +101,9 @@ class SubmissionSummary(Answer):
     finished_at: datetime | None = None
 
 
+MAX_PAGE = 200  # submissions that one page of a list may have
+
+
 class SubmissionPage(Answer):
     """Submissions, newest first. `next_cursor` asks for those after these; None where there are no more."""
 

@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 from ccx.errors import ProblemError, SubmissionNotFound
 from ccx.wire import (
     FORWARDED_HEADER,
+    MAX_PAGE,
     TOKEN_HEADER,
     Health,
     LanguageInfo,
@@ -46,7 +47,6 @@ answer of 4xx or
 """
 
 DEFAULT_PAGE = 50
-MAX_PAGE = 200
 IDEMPOTENCY_KEY = Header(
     alias="Idempotency-Key",
     pattern=r"^[\x21-\x7e]{1,255}$",

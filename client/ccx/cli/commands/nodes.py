@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import TypeAdapter
 
-from ccx.cli.options.server import ServerOption
+from ccx.cli.options.server import NodesServerOption
 from ccx.cli.output.node_table import nodes_table, submissions_table, summary
 from ccx.cli.output.standard_streams import write
 from ccx.client import DEFAULT_SERVER, Client
@@ -36,7 +36,7 @@ nodes = typer.Typer(help="The nodes of a cluster.")
 @nodes.callback(invoke_without_command=True)
 def list_nodes(
     context: typer.Context,
-    server: ServerOption = None,
+    server: NodesServerOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the node's answer as JSON.")] = False,
 ) -> None:
     """List the nodes that a node knows, itself first: what they serve, how full they are, how they are."""
@@ -55,13 +55,13 @@ def drain(
     off: Annotated[bool, typer.Option("--off", help="Have it take work again.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait until it has nothing left to do.")] = True,
     token: TokenOption = None,
-    server: ServerOption = None,
+    server: NodesServerOption = None,
 ) -> None:
     """Have a node finish what it has and take nothing new."""
     asyncio.run(_drain(name, server, token, on=not off, wait=wait and not off))
 
 
-def top(server: ServerOption = None) -> None:
+def top(server: NodesServerOption = None) -> None:
     """Watch the nodes of a cluster: what their machines do, and which submission runs where. Ctrl-C ends it."""
     with suppress(KeyboardInterrupt):
         asyncio.run(_watch(server))

@@ -21,7 +21,7 @@ from ccx.cli.options.program import (
     request_of,
     text_of,
 )
-from ccx.cli.options.server import ServerOption
+from ccx.cli.options.server import NamedServerOption
 from ccx.cli.options.sources import collect
 from ccx.cli.output.exit_codes import ExitCode, of_submission
 from ccx.cli.output.live_output import follow
@@ -31,7 +31,7 @@ from ccx.cli.output.standard_streams import read_stdin, write
 from ccx.cli.output.submission_table import status_line, table
 from ccx.client import Client
 from ccx.errors import BadInput
-from ccx.wire import State, Verdict
+from ccx.wire import MAX_PAGE, State, Verdict
 
 if TYPE_CHECKING:
     from ccx.wire import Submission, SubmissionPage
@@ -50,7 +50,7 @@ def submit(
     expect: ExpectOption = None,
     artifact: ArtifactOption = None,
     json: JsonOption = False,
-    server: ServerOption = None,
+    server: NamedServerOption = None,
 ) -> None:
     """Hand a program in and leave; what is printed is its id.
 
@@ -78,7 +78,7 @@ def status(
         bool, typer.Option("--follow", "-f", help="Wait for its end; exit as the program did, like ccx run.")
     ] = False,
     json: JsonOption = False,
-    server: ServerOption = None,
+    server: NamedServerOption = None,
 ) -> int:
     """Tell how a submission is."""
     submission = asyncio.run(_status(_named(server), submission_id, follow_it=follow_it))
@@ -91,7 +91,7 @@ def logs(
     follow_it: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on to its end; exit as the program did, like ccx run.")
     ] = False,
-    server: ServerOption = None,
+    server: NamedServerOption = None,
 ) -> int:
     """Print what a submission has written so far, each output to its own."""
     submission = asyncio.run(_logs(_named(server), submission_id, follow_it=follow_it))
@@ -103,20 +103,20 @@ def cancel(
         list[str], typer.Argument(metavar="ID...", show_default=False, help="What ccx submit has printed.")
     ],
     json: JsonOption = False,
-    server: ServerOption = None,
+    server: NamedServerOption = None,
 ) -> None:
     """End submissions that wait or run. What they have written is kept; one that has ended stays as it is."""
     asyncio.run(_cancel(_named(server), submission_ids, json=json))
 
 
 def list_submissions(
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, max=1000, help="At most so many.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, max=MAX_PAGE, help="At most so many.")] = None,
     cursor: Annotated[str | None, typer.Option(metavar="TEXT", help="Go on where a list broke off.")] = None,
     state: Annotated[State | None, typer.Option(help="Only those that are so.")] = None,
     language: Annotated[str | None, typer.Option("--language", "-l", metavar="NAME", help="Only those in it.")] = None,
     verdict: Annotated[Verdict | None, typer.Option(help="Only those that ended so.")] = None,
     json: JsonOption = False,
-    server: ServerOption = None,
+    server: NamedServerOption = None,
 ) -> None:
     """List submissions, the newest first."""
     page = asyncio.run(_list(_named(server), limit, cursor, state, language, verdict))

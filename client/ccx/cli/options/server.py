@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ccx.cli.embedded import embedded_node
-from ccx.client import Client
+from ccx.client import DEFAULT_SERVER, Client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,6 +22,21 @@ ServerOption = Annotated[
         help="The node to ask, such as http://127.0.0.1:8700. Left out: one is started for this command on the local "
         "Docker engine.",
     ),
+]
+
+# Of commands that a node started for them alone could not serve: it would know nothing of what they ask for.
+NamedServerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        envvar="CCX_SERVER",
+        metavar="URL",
+        help="The node to ask, such as http://127.0.0.1:8700. It has to be named, here or in CCX_SERVER.",
+    ),
+]
+NodesServerOption = Annotated[
+    str | None,
+    typer.Option("--server", envvar="CCX_SERVER", metavar="URL", help=f"The node to ask. Left out: {DEFAULT_SERVER}."),
 ]
 
 

@@ -16,8 +16,10 @@ from ccx.errors import (
     BodyTooLarge,
     CcxError,
     InvalidSubmission,
+    NodeNotFound,
     NodeUnreachable,
     QueueFull,
+    SubmissionNotFound,
     UnexpectedAnswer,
     UnknownLanguage,
 )
@@ -53,7 +55,14 @@ class ExitCode(IntEnum):
 def of_error(error: CcxError) -> ExitCode:
     """The exit code an error leads to."""
     match error:
-        case BadInput() | InvalidSubmission() | UnknownLanguage() | BodyTooLarge():
+        case (
+            BadInput()
+            | InvalidSubmission()
+            | UnknownLanguage()
+            | BodyTooLarge()
+            | SubmissionNotFound()
+            | NodeNotFound()
+        ):
             return ExitCode.BAD_INPUT
         case NodeUnreachable() | UnexpectedAnswer():
             return ExitCode.NODE_UNREACHABLE

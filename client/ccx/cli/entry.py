@@ -1,0 +1,19 @@
+"""What the installed command `ccx` runs. The command takes a moment to import, and Ctrl-C in that moment must end it as
+it does at any other: without a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+_INTERRUPTED = 130  # as `exit_codes.ExitCode.INTERRUPTED`, which is not imported yet
+
+
+def main() -> NoReturn:
+    """See `ccx.cli.main`."""
+    try:
+        from ccx.cli.main import main as run
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    run()
