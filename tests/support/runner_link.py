@@ -26,7 +26,7 @@ DEADLINE_SECONDS = 60.0
 MIB = 1 << 20
 UID = 65_534
 
-RUNNER_ROOM = Path(__file__).parents[1] / "images" / "runner"
+RUNNER_ROOM = Path(__file__).parents[2] / "images" / "runner"
 # The sanitized build carries its sanitizers with it, so both run in the same image, under the same hardening.
 BUILDS = {"plain": "runner", "sanitized": "runner-sanitized"}
 DOCKERFILE = """\
