@@ -20,7 +20,7 @@ _NOT_THERE = (
     " `apt-get install docker.io`, then `dockerd`), or name another with DOCKER_HOST."
 )
 _NOT_LISTENING = (
-    "No Docker engine answers at {address}. The connection is refused: the engine was stopped. Start it"
+    "No Docker engine answers at {address}. The connection is refused: the engine was stopped. Start one"
     " (`systemctl start docker`, or `dockerd`), or name another with DOCKER_HOST."
 )
 _OTHERWISE = (
