@@ -30,7 +30,7 @@ from ccx_orchestrator.bootstrap import RunningNode, open_node
 from ccx_orchestrator.serving import listen, serving
 from ccx_orchestrator.settings import load_settings
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 STOP_SECONDS = 40.0
 DEADLINE_SECONDS = 60.0
 PAUSE_SECONDS = 0.02
