@@ -374,7 +374,9 @@ def _end_of(submission: Submission) -> Done:
 
 
 def _address(server_url: str) -> httpx2.URL:
-    """The URL in it; a bare `host:port` means http."""
+    """The URL in it. A bare `host:port` means http, `:port` this machine."""
+    if server_url.startswith(":"):
+        server_url = f"127.0.0.1{server_url}"
     text = server_url if "://" in server_url else f"http://{server_url}"
     try:
         url = httpx2.URL(text)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextvars import ContextVar
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,6 +25,7 @@ from pydantic_settings import (
 
 from ccx.errors import BadInput
 from ccx.wire import HIGHEST_PRIORITY
+from ccx.wire.complaints import complaint, meant
 from ccx_orchestrator.domain.addresses import EVERYWHERE, url_of
 
 CONFIG_FILE = "ccx.toml"
@@ -182,13 +182,13 @@ def _explain(error: ValidationError) -> BadSettings:
             f"There is no setting {field!r} ({CONFIG_FILE}).{suggestion} docs/settings.md has all of them."
         )
     return BadSettings(
-        f"The setting {field!r} ({PREFIX}{field.upper()}, or in {CONFIG_FILE}) cannot be used: {first['msg']}."
+        f"The setting {field!r} ({PREFIX}{field.upper()}, or in {CONFIG_FILE}) cannot be used: it {complaint(first)}."
     )
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f" Did you mean {close[0]}?" if close else ""
+    alike = meant(name, known)
+    return f" Did you mean {alike}?" if alike else ""
 
 
 def _found(files: tuple[Path, ...]) -> str:

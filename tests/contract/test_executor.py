@@ -113,7 +113,7 @@ async def test_many_run_at_a_time(bench: Bench) -> None:
     assert all(events[-1] == Finished(Verdict.OK, None) for events in runs)
 
 
-async def test_a_cancelled_run_tells_nothing_more(bench: Bench) -> None:
+async def test_a_cancelled_run_tells_nothing_more_but_what_it_has_used(bench: Bench) -> None:
     events: list[Event | Restarted] = []
     has_said_hello = asyncio.Event()
 
@@ -128,7 +128,9 @@ async def test_a_cancelled_run_tells_nothing_more(bench: Bench) -> None:
         run.cancel()
         with suppress(asyncio.CancelledError):
             await run
-    assert [type(event) for event in events] == [Started, Output]
+    assert [type(event) for event in events[:2]] == [Started, Output]
+    assert all(isinstance(event, StepJudged) and event.verdict is Verdict.CANCELLED for event in events[2:])
+    assert len(events) <= 3
 
 
 async def test_what_is_typed_and_signalled_reaches_the_program_until_the_input_ends(bench: Bench) -> None:

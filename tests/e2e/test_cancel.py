@@ -63,6 +63,11 @@ async def test_a_running_program_is_dead_within_200_ms_and_what_it_wrote_is_kept
                 took.append(time.monotonic() - began)
                 submission = await client.wait(submission_id)  # it is kept before it is shown
                 assert (submission.verdict, submission.cases[0].stdout) == (Verdict.CANCELLED, "begun\n")
+                (case,) = submission.cases
+                assert (case.stdout_bytes, case.verdict) == (6, Verdict.CANCELLED)
+                assert case.cpu_seconds > 0, case
+                assert case.wall_seconds > 0, case
+                assert case.memory_bytes > 0, case
     assert min(took) < SOON_SECONDS, took
 
 

@@ -39,7 +39,7 @@ CASE = {
     "wall_seconds": 0.05,
     "memory_bytes": 1_200_128,
 }
-VERDICT_LINE = b"ccx: ok \xc2\xb7 0.03 s CPU \xc2\xb7 0.05 s \xc2\xb7 1.2 MB\n"
+VERDICT_LINE = b"ccx: ok \xc2\xb7 0.03 s CPU \xc2\xb7 0.05 s \xc2\xb7 1.1 MiB\n"
 SUBMIT = "POST /v1/submissions"
 
 
@@ -276,7 +276,7 @@ def test_the_option_server_goes_before_the_environment(node: TinyNode, ccx: Runs
     assert ccx("run", "a.c", "--server", node.url, server="http://127.0.0.1:1").returncode == 0
 
 
-def test_a_reader_that_leaves_early_is_no_error(
+def test_a_reader_that_leaves_early_ends_it_as_sigpipe_would(
     node: TinyNode, starts_ccx: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     node.says(SUBMIT, result(stdout="x" * 1_000_000))
@@ -287,7 +287,7 @@ def test_a_reader_that_leaves_early_is_no_error(
     finally:
         os.close(writing)
     _, errors = process.communicate(timeout=30)
-    assert (process.returncode, errors) == (0, b"")
+    assert (process.returncode, errors) == (141, b"")
 
 
 def test_a_full_disk_is_told(node: TinyNode, starts_ccx: Callable[..., subprocess.Popen[bytes]]) -> None:

@@ -85,7 +85,10 @@ def test_a_stream_that_breaks_off_is_a_node_that_cannot_be_reached(node: TinyNod
     streams(node, SUBMIT, QUEUED, STARTED, output("a"))
     told = ccx("run", "-q", "a.c", server=node.url)
     assert (told.stdout, told.returncode) == (b"a", 211)
-    assert b"before the submission had ended" in told.stderr
+    assert told.stderr == (
+        b"ccx: The connection to the node was lost over submission 7; "
+        b"'ccx status 7' tells what became of it, once a node answers.\n"
+    )
 
 
 def test_submit_prints_the_id_and_leaves(node: TinyNode, ccx: RunsCcx) -> None:
@@ -111,7 +114,7 @@ def test_without_a_node_that_goes_on_there_is_nothing_to_ask(ccx: RunsCcx, comma
     [
         ({"state": "queued", "verdict": None, "queue_position": 4}, "7 queued, number 4"),
         ({"state": "running", "verdict": None, "node": "n"}, "7 running on n"),
-        ({}, "7 ok · 0.03 s CPU · 0.05 s · 1.2 MB"),
+        ({}, "7 ok · 0.03 s CPU · 0.05 s · 1.1 MiB"),
     ],
 )
 def test_status_is_one_line(node: TinyNode, ccx: RunsCcx, fields: dict[str, Any], line: str) -> None:
@@ -156,9 +159,11 @@ def test_list_is_a_table_and_says_how_to_go_on(node: TinyNode, ccx: RunsCcx) -> 
     options = ["--limit", "2", "--state", "running", "-l", "c", "--verdict", "ok", "--cursor", "b"]
     told = ccx("list", *options, server=node.url)
     header, first, second = told.stdout.decode().splitlines()
-    assert header.split() == ["ID", "STATE", "LANGUAGE", "NODE", "CREATED", "SECONDS"]
+    assert header.split() == ["ID", "STATE", "LANGUAGE", "NODE", "CREATED", "TOOK"]
     assert (first.split()[:3], second.split()[:3]) == (["7", "ok", "c"], ["8", "running", "c"])
-    assert told.stderr == b"ccx: there are more: ccx list --cursor c\n"
+    assert (
+        told.stderr == b"ccx: there are more: ccx list --limit 2 --state running --language c --verdict ok --cursor c\n"
+    )
     assert node.received[-1].query == "limit=2&cursor=b&state=running&language=c&verdict=ok"
 
 
@@ -178,3 +183,35 @@ def test_an_interactive_run_has_neither_json_nor_an_expected_output(ccx: RunsCcx
         told = ccx("run", "-i", "a.c", *option)
         assert told.returncode == 212
         assert told.stderr.startswith(b"ccx: --interactive: ")
+
+
+A, B = "0" * 24 + "1a2b3c4d", "0" * 24 + "99993c4d"
+
+
+@pytest.mark.parametrize(("given", "meant"), [("1a2b3c4d", A), ("99993c4d", B), (B, B)])
+def test_the_last_characters_of_an_id_are_enough(node: TinyNode, ccx: RunsCcx, given: str, meant: str) -> None:
+    node.says("GET /v1/submissions", {"submissions": [result() | {"id": A}, result() | {"id": B}]})
+    node.says(f"GET /v1/submissions/{meant}", result() | {"id": meant})
+    told = ccx("status", given, server=node.url)
+    assert (told.stdout.split()[0].decode(), told.returncode) == (meant, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [("3c4d", f"is a part of several ids: {A}, {B}; give more of it"), ("beef", "ends or begins with 'beef'")],
+)
+def test_a_part_of_an_id_that_tells_nothing_is_refused(
+    node: TinyNode, ccx: RunsCcx, given: str, complaint: str
+) -> None:
+    node.says("GET /v1/submissions", {"submissions": [result() | {"id": A}, result() | {"id": B}]})
+    told = ccx("cancel", given, server=node.url)
+    assert (complaint in told.stderr.decode(), told.returncode) == (True, 212)
+
+
+def test_a_table_shows_the_ends_of_ids_and_fits_60_columns() -> None:
+    submission = result("cpu_time_limit") | {"id": A, "node": "master", "language": "python"}
+    at = {"created_at": "2024-01-01T00:00:00Z", "started_at": "2024-01-01T00:00:01Z"}
+    page = {"submissions": [submission | at | {"finished_at": "2024-01-01T00:00:02.5Z"}]}
+    lines = table(SubmissionPage.model_validate(page)).splitlines()
+    assert lines[1].split() == ["1a2b3c4d", "cpu_time_limit", "python", "master", "24-01-01", "1.50", "s"]
+    assert max(map(len, lines)) <= 60

@@ -31,7 +31,7 @@ def submission(verdict: str | None, *, message: str | None = None, compiling: An
 
 
 def test_a_program_that_ended_well_has_a_short_line_and_exit_code_0() -> None:
-    assert verdict_line(submission("ok")) == "ccx: ok · 0.03 s CPU · 0.05 s · 1.2 MB"
+    assert verdict_line(submission("ok")) == "ccx: ok · 0.03 s CPU · 0.05 s · 1.1 MiB"
     assert of_submission(submission("ok")) == 0
 
 
@@ -90,7 +90,7 @@ def test_a_program_that_failed_passes_its_exit_code_or_signal_on_and_never_looks
 )
 def test_the_line_names_the_cause_where_it_is_not_ok(told: dict[str, Any], cause: str) -> None:
     line = verdict_line(submission("runtime_error", **told))
-    assert line == f"ccx: runtime_error: {cause} · 0.03 s CPU · 0.05 s · 1.2 MB"
+    assert line == f"ccx: runtime_error: {cause} · 0.03 s CPU · 0.05 s · 1.1 MiB"
 
 
 def test_a_failure_without_a_known_cause_is_told_by_its_verdict() -> None:
@@ -100,7 +100,7 @@ def test_a_failure_without_a_known_cause_is_told_by_its_verdict() -> None:
 def test_a_compile_error_tells_of_the_compile_step() -> None:
     compiling = USAGE | {"exit_code": 1, "message": "It exited with status 1."}
     line = verdict_line(submission("compile_error", compiling=compiling))
-    assert line == "ccx: compile_error: It exited with status 1 · 0.03 s CPU · 0.05 s · 1.2 MB"
+    assert line == "ccx: compile_error: It exited with status 1 · 0.03 s CPU · 0.05 s · 1.1 MiB"
 
 
 def test_an_error_of_the_node_gives_the_id_to_ask_with() -> None:
@@ -115,7 +115,7 @@ def test_a_submission_that_never_ran_has_no_usage() -> None:
 
 def test_an_output_of_which_not_all_was_kept_is_told() -> None:
     line = verdict_line(submission("output_limit", stdout="x" * 1000, stdout_bytes=2_500_000, stdout_truncated=True))
-    assert line.endswith(" · stdout cut at 1.0 kB of 2.5 MB")
+    assert line.endswith(" · stdout cut at 1000 B of 2.4 MiB")
     line = verdict_line(submission("output_limit", stderr="x" * 10, stderr_bytes=20, stderr_truncated=True))
     assert line.endswith(" · stderr cut at 10 B of 20 B")
 
@@ -125,11 +125,11 @@ def test_an_output_of_which_not_all_was_kept_is_told() -> None:
     [
         (0, "0 B"),
         (999, "999 B"),
-        (1000, "1.0 kB"),
-        (999_949, "999.9 kB"),
-        (999_950, "1.0 MB"),
-        (5e9, "5.0 GB"),
-        (1e16, "10000.0 TB"),
+        (1024, "1 KiB"),
+        (1_048_524, "1023.9 KiB"),
+        (1_048_530, "1 MiB"),
+        (5e9, "4.7 GiB"),
+        (1e16, "9094.9 TiB"),
     ],
 )
 def test_memory_is_told_in_the_unit_that_fits(count: float, text: str) -> None:

@@ -12,7 +12,8 @@ import typer
 
 from ccx.cli.commands import doctor, languages, nodes, run, serve, submissions
 from ccx.cli.output.exit_codes import ExitCode, of_error
-from ccx.cli.output.standard_streams import write
+from ccx.cli.output.help import leave_types_out
+from ccx.cli.standard_streams import ReaderGone, discard, write
 from ccx.errors import CcxError, ProblemError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _RUN_EXAMPLES = """
 [cyan]ccx run --limit cpu=2,memory=128m hungry.c[/]
 [cyan]ccx run plot.py --artifact plot.png --artifacts-dir out[/]
 [cyan]ccx run -i guess.py[/]            a program to type to
+[cyan]ccx run -l c - < hello.c[/]       the program itself is piped in
 
 [bold]Exit codes[/]
 
@@ -137,6 +139,9 @@ def _status(arguments: Sequence[str]) -> int:
         return ExitCode.BAD_INPUT
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
+    except (ReaderGone, BrokenPipeError):
+        discard(sys.stdout)
+        return ExitCode.READER_GONE
     except Exception as error:  # noqa: BLE001 - the last line of defence: our own mistakes must not look like the user's
         if os.environ.get("CCX_DEBUG"):
             traceback.print_exc()
@@ -147,10 +152,13 @@ def _status(arguments: Sequence[str]) -> int:
 def _dispatch(arguments: Sequence[str]) -> int:
     """Run the subcommand. The parser must not see what follows `--`: it would take the arguments for files."""
     ours = list(arguments)
+    if ours[:1] == ["help"]:
+        ours = [*ours[1:], "--help"]
     theirs: tuple[str, ...] = ()
     if ours[:1] in (["run"], ["submit"]) and "--" in ours:
         cut = ours.index("--")
         ours, theirs = ours[:cut], tuple(ours[cut + 1 :])
+    leave_types_out()
     status = typer.main.get_command(app).main(ours, prog_name="ccx", standalone_mode=False, obj=theirs)
     return status if isinstance(status, int) else ExitCode.OK
 

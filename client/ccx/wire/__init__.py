@@ -26,6 +26,8 @@ from ccx.wire.answers import (
 )
 from ccx.wire.basics import (
     FORWARDED_HEADER,
+    ID_PATTERN,
+    KEY_PATTERN,
     TOKEN_HEADER,
     Answer,
     Encoding,
@@ -34,6 +36,7 @@ from ccx.wire.basics import (
     Verdict,
     decode,
     encode,
+    encode_shortly,
     type_of_json,
     type_of_problem,
 )
@@ -54,6 +57,8 @@ from ccx.wire.requests import (
 __all__ = [
     "FORWARDED_HEADER",
     "HIGHEST_PRIORITY",
+    "ID_PATTERN",
+    "KEY_PATTERN",
     "MAX_FILES",
     "MAX_PAGE",
     "MAX_SEGMENT_BYTES",
@@ -88,6 +93,7 @@ __all__ = [
     "Verdict",
     "decode",
     "encode",
+    "encode_shortly",
     "type_of_json",
     "type_of_problem",
 ]

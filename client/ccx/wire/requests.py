@@ -148,3 +148,9 @@ class Lease(Request):
     """A master says that it lives, and for how long a node may believe it."""
 
     seconds: Annotated[float, Field(gt=0, le=3600)]
+
+
+# The names of all fields of a submission, of its parts too: what a misspelt one may have been meant for.
+FIELDS = tuple(
+    name for model in (SubmissionRequest, CaseRequest, SourceFile, LimitOverrides) for name in model.model_fields
+)

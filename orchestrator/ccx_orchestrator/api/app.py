@@ -16,6 +16,8 @@ from starlette.requests import HTTPConnection
 from ccx.errors import ProblemError, SubmissionNotFound
 from ccx.wire import (
     FORWARDED_HEADER,
+    ID_PATTERN,
+    KEY_PATTERN,
     MAX_PAGE,
     TOKEN_HEADER,
     Health,
@@ -49,14 +51,14 @@ answer of 4xx or
 DEFAULT_PAGE = 50
 IDEMPOTENCY_KEY = Header(
     alias="Idempotency-Key",
-    pattern=r"^[\x21-\x7e]{1,255}$",
+    pattern=KEY_PATTERN,
     description="Your own name for this submission. Sent again within a day, with the same body, it answers with the"
     " same submission, so that a request may safely be repeated.",
 )
 
 type_of_metrics = "text/plain; version=0.0.4; charset=utf-8"
 
-SubmissionId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The `id` of the answer to POST.")]
+SubmissionId = Annotated[str, Path(pattern=ID_PATTERN, description="The `id` of the answer to POST.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ def _submission_routes(node: Node) -> APIRouter:
         language: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
         cursor: Annotated[
-            str | None, Query(pattern="^[0-9a-f]{32}$", description="The `next_cursor` of the page before.")
+            str | None, Query(pattern=ID_PATTERN, description="The `next_cursor` of the page before.")
         ] = None,
     ) -> SubmissionPage:
         """Submissions without their output, newest first, a page at a time."""

@@ -21,6 +21,8 @@ from ccx.errors import (
     to_problem,
 )
 from ccx.wire import FieldError, type_of_problem
+from ccx.wire.complaints import complaint
+from ccx.wire.requests import FIELDS
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +49,7 @@ def invalid(error: ValidationError | RequestValidationError) -> InvalidSubmissio
 
 
 def _field_error(detail: ErrorDetails) -> FieldError:
-    message = detail["msg"].removeprefix("Value error, ")
+    message = complaint(detail, FIELDS)
     field = ".".join(str(part) for part in detail["loc"] if part != "body")
     # A rule of ours about several fields names the one to mend itself.
     if not field and detail["type"] == "value_error" and ": " in message:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ccx.errors import InvalidSubmission
+from ccx.units import bytes_text
 from ccx.wire import FieldError, LimitOverrides
 
 
@@ -39,20 +40,22 @@ def choose_limits(asked: LimitOverrides, default: Limits, lowest: dict[str, floa
     errors = tuple(
         FieldError(field=f"limits.{name}", message=message)
         for name, value in chosen.items()
-        if (message := _complaint(value, lowest.get(name, 0), getattr(highest, name)))
+        if (message := _complaint(name, value, lowest.get(name, 0), getattr(highest, name)))
     )
     if errors:
         raise InvalidSubmission(f"{errors[0].field}: {errors[0].message}.", errors)
     return Limits(**{name: chosen.get(name, getattr(default, name)) for name in LIMIT_NAMES})
 
 
-def _complaint(value: float, lowest: float, highest: float) -> str | None:
+def _complaint(name: str, value: float, lowest: float, highest: float) -> str | None:
     if value > highest:
-        return f"must be at most {_number(highest)}"
+        return f"must be at most {_number(name, highest)}"
     if value < lowest:
-        return f"must be at least {_number(lowest)}"
+        return f"must be at least {_number(name, lowest)}"
     return None
 
 
-def _number(value: float) -> str:
-    return f"{value:.15g}"
+def _number(name: str, value: float) -> str:
+    """The number as a request has it; with bytes, beside it in a unit that people use."""
+    number = f"{value:.15g}"
+    return f"{number} ({bytes_text(value)})" if name.endswith("_bytes") else number

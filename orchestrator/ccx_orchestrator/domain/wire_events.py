@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from signal import SIGKILL
 from typing import Any, assert_never
 
 from ccx import events as wire
-from ccx.wire import Submission, decode, encode
+from ccx.wire import Submission, Verdict, decode, encode
 from ccx_orchestrator.domain.events import (
     ArtifactSent,
     EndedBy,
@@ -75,6 +76,28 @@ def from_wire(event: wire.Event) -> Told:  # noqa: PLR0911 - one for each kind
             return Finished(event.verdict, event.message)
         case never:
             assert_never(never)
+
+
+def last_figures(ended: Submission) -> StepJudged | None:
+    """What the last step of a submission used that another node was told to cancel; None where nothing had begun."""
+    step = ended.cases[-1] if ended.cases else ended.compile
+    if ended.verdict is not Verdict.CANCELLED or step is None:
+        return None
+    report = StepReport(
+        how=How.SIGNALLED,
+        code=SIGKILL,
+        ended_by=EndedBy.CANCEL,
+        cpu_seconds=step.cpu_seconds,
+        wall_seconds=step.wall_seconds,
+        memory_bytes=step.memory_bytes,
+        stdout_bytes=step.stdout_bytes,
+        stderr_bytes=step.stderr_bytes,
+        oom_kills=0,
+        refused_forks=0,
+        marker_found=False,
+        left_behind=0,
+    )
+    return StepJudged(len(ended.cases) - 1 if ended.cases else None, report, Verdict.CANCELLED, None, step.message)
 
 
 def _step_to_wire(judged: StepJudged, event_id: str | None) -> wire.Event:

@@ -26,9 +26,9 @@ class Executor(Protocol):
     """Runs plans, each in a sandbox of its own.
 
     `run` emits the events of `domain.events` in order and ends with exactly one Finished, then releases all it
-    acquired, and only then returns. Cancelling it ends the sandbox at once; it then emits nothing more. What the
-    program does wrong is in the events; what goes wrong with us is raised: EngineUnavailable, ImageMissing, or
-    SandboxLost.
+    acquired, and only then returns. Cancelling it ends the program at once; it then emits nothing more, but perhaps
+    one StepJudged that tells what the step that ran has used. What the program does wrong is in the events; what goes
+    wrong with us is raised: EngineUnavailable, ImageMissing, or SandboxLost.
 
     One that tries on one node after another emits Restarted where a try came to nothing after it had told something,
     and begins again with Started.

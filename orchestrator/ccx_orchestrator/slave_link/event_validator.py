@@ -20,9 +20,10 @@ class ImplausibleEvent(ValueError):
 
 @dataclass(slots=True)
 class EventValidator:
-    """What was told of one try at that plan so far."""
+    """What was told of one try at that plan so far; `submission_id` is the other node's name for it."""
 
     plan: Plan
+    submission_id: str = ""
     _has_started: bool = False
     _judged: set[int | None] = field(default_factory=set)
     _artifacts: int = 0
@@ -40,16 +41,17 @@ class EventValidator:
                 self._artifacts += 1
                 if self._artifacts <= len(self.plan.artifacts):
                     return event
-            case Output(case, _, data) if self._is_under_way(case):
+            case Output(case, _, data) if self.is_under_way(case):
                 self._output_bytes += len(data)
                 if self._output_bytes <= _most_output_bytes(self.plan):
                     return event
-            case StepJudged(case) if self._is_under_way(case):
+            case StepJudged(case) if self.is_under_way(case):
                 self._judged.add(case)
                 return event
         raise ImplausibleEvent(f"it told something that cannot be: {type(event).__name__}")
 
-    def _is_under_way(self, case: int | None) -> bool:
+    def is_under_way(self, case: int | None) -> bool:
+        """Whether something may be told of that case (None: of the compiler) now."""
         is_of_the_plan = self.plan.compile is not None if case is None else 0 <= case < len(self.plan.cases)
         return self._has_started and is_of_the_plan and case not in self._judged
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from signal import Signals
 from typing import Literal
@@ -26,7 +26,7 @@ from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, Lease, NodeInfo, NodeReport
 from ccx_orchestrator.domain.controls import InputEnded, Signalled, Typed, WindowSize
 from ccx_orchestrator.domain.events import Event, Finished, Restarted, Started
 from ccx_orchestrator.domain.plan import Plan
-from ccx_orchestrator.domain.wire_events import from_wire
+from ccx_orchestrator.domain.wire_events import from_wire, last_figures
 from ccx_orchestrator.ports.execution import Controls, Emit
 from ccx_orchestrator.ports.nodes import LanguageLacking, NodeFull, NodeLost
 from ccx_orchestrator.slave_link.event_validator import EventValidator
@@ -41,6 +41,7 @@ SIGNALS: dict[Signals, Literal["INT", "TERM", "KILL"]] = {
     Signals.SIGKILL: "KILL",
 }
 FIRST_SECONDS = 20.0  # for the first word of a submission that was sent
+LAST_FIGURES_SECONDS = 0.8  # for what a run that was cancelled has used
 LEFTOVER_SECONDS = 0.5  # for the end of a stream, after its last event
 # A node that gives a submission up says so with one of these; from here it looks like a node that was lost.
 GIVEN_UP = {Verdict.CANCELLED, Verdict.INTERNAL_ERROR}
@@ -74,13 +75,17 @@ class SlaveLink:
     ) -> None:
         """See `ports.NodeLink`."""
         seconds = plan.deadline_seconds + GRACE_SECONDS + GRACE_PER_CASE_SECONDS * len(plan.cases)
+        told = EventValidator(plan)
         try:
             async with asyncio.timeout(seconds):
                 if controls is None:
                     async with aclosing(self._client.run_stream(_forwarded(plan))) as events:
-                        await _follow(events, plan, emit)
+                        await _follow(events, told, emit)
                 else:
-                    await self._converse(plan, emit, controls)
+                    await self._converse(plan, told, emit, controls)
+        except asyncio.CancelledError:
+            await self._tell_last_figures(told, emit)
+            raise
         except (QueueFull, ShuttingDown) as error:
             raise NodeFull(str(error)) from error
         except (UnknownLanguage, ImageMissing) as error:
@@ -108,7 +113,17 @@ class SlaveLink:
         """See `ports.NodeLink`."""
         await self._client.__aexit__()
 
-    async def _converse(self, plan: Plan, emit: Emit, controls: Controls) -> None:
+    async def _tell_last_figures(self, told: EventValidator, emit: Emit) -> None:
+        """Tell what a run that is being cancelled has used. A node that is slow to answer is not waited for."""
+        if not told.submission_id:
+            return
+        with suppress(TimeoutError, CcxError):
+            async with asyncio.timeout(LAST_FIGURES_SECONDS):
+                ended = await self._client.cancel(told.submission_id)
+                if (judged := last_figures(ended)) and told.is_under_way(judged.case):
+                    await emit(judged)
+
+    async def _converse(self, plan: Plan, told: EventValidator, emit: Emit, controls: Controls) -> None:
         terminal = ANY_SIZE if any(case.step.has_terminal for case in plan.cases) else None
         async with self._client.interactive(_forwarded(plan), terminal, taken=controls.taken) as session:
             doing: set[asyncio.Task[None]] = set()
@@ -119,7 +134,7 @@ class SlaveLink:
                 await emit(event)
 
             try:
-                await _follow(session.events(), plan, tell)
+                await _follow(session.events(), told, tell)
             finally:
                 for task in doing:
                     task.cancel()
@@ -152,12 +167,13 @@ async def _do(controls: Controls, session: Session) -> None:
                 await session.resize(Terminal(rows=rows, columns=columns))
 
 
-async def _follow(stream: AsyncIterator[wire.Event], plan: Plan, emit: Emit) -> None:
+async def _follow(stream: AsyncIterator[wire.Event], sense: EventValidator, emit: Emit) -> None:
     """Tell what the other node tells. Raises NodeLost."""
-    sense = EventValidator(plan)
     told = await _first(stream)
     while told is not None:
-        if not isinstance(told, wire.Queued):
+        if isinstance(told, wire.Queued):
+            sense.submission_id = told.submission_id
+        else:
             if isinstance(told, wire.Done) and told.verdict in GIVEN_UP:
                 raise NodeLost(f"it gave up: {told.message}")
             event = sense.check(from_wire(told))

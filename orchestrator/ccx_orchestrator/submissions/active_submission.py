@@ -22,7 +22,7 @@ class ActiveSubmission:
 
     `is_stored` is set when the store has it, `done` when it has its result or another node has it; `is_claimed` says
     that no other node may run it, `claiming` settles that and `attempt`. `master` is the node that sent it here, if one
-    did.
+    did. `last_told` is set when nothing more will be told of what ran, after an end that came from outside.
     """
 
     ticket: Ticket
@@ -34,6 +34,7 @@ class ActiveSubmission:
     master: str | None = None
     is_stored: asyncio.Event = field(default_factory=asyncio.Event)
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    last_told: asyncio.Event = field(default_factory=asyncio.Event)
     claiming: asyncio.Task[None] | None = None
     task: asyncio.Task[None] | None = None
     ending: asyncio.Task[None] | None = None

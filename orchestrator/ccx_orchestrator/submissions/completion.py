@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from ccx.wire import State, Verdict
 from ccx_orchestrator.domain.events import Finished
@@ -12,6 +13,8 @@ from ccx_orchestrator.submissions.active_submission import ActiveSubmission
 from ccx_orchestrator.submissions.clock import Clock
 from ccx_orchestrator.submissions.events import journal_codec
 from ccx_orchestrator.submissions.retrying_store import RetryingStore
+
+LAST_FIGURES_SECONDS = 1.0  # for what was cancelled to tell what it has used, on another node as well
 
 
 class Completion:
@@ -55,11 +58,21 @@ class Completion:
         live.transcript.add(finished, self._clock())
         if live.task is None:
             self._active.backlog.leave(live.id)
-        elif live.task is not asyncio.current_task():
+        elif live.task is asyncio.current_task():
+            live.last_told.set()
+        else:
             live.task.cancel()
         # Whoever asked may go away meanwhile: the end is kept all the same.
-        live.ending = asyncio.create_task(self.conclude(live, finished))
+        live.ending = asyncio.create_task(self._conclude_soon(live, finished))
         await asyncio.shield(live.ending)
+
+    async def _conclude_soon(self, live: ActiveSubmission, finished: Finished) -> None:
+        """Conclude it once what ran has told what it used, or is taking too long to."""
+        if live.task is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(live.last_told.wait(), LAST_FIGURES_SECONDS)
+        live.last_told.set()
+        await self.conclude(live, finished)
 
     def cancel_soon(self, live: ActiveSubmission, message: str) -> None:
         """Cancel it, without waiting for that."""

@@ -9,7 +9,7 @@ from structlog.contextvars import bound_contextvars
 
 from ccx.errors import CcxError, EngineUnavailable, ProblemError
 from ccx.wire import State, Verdict
-from ccx_orchestrator.domain.events import Event, Finished, Restarted, Started
+from ccx_orchestrator.domain.events import Event, Finished, Restarted, Started, StepJudged
 from ccx_orchestrator.ports.execution import Emit, Executor, SandboxHung, SandboxLost
 from ccx_orchestrator.ports.metering import Meter
 from ccx_orchestrator.submissions.active_registry import ActiveRegistry
@@ -56,6 +56,7 @@ class Runs:
         live.task = asyncio.create_task(self._run(live), name=f"submission {live.id}")
         # Not at the end of `_run`: a task that is cancelled before it began has none.
         live.task.add_done_callback(lambda _: self._active.settle(live))
+        live.task.add_done_callback(lambda _: live.last_told.set())
 
     async def _run(self, live: ActiveSubmission) -> None:
         async def emit(event: Event | Restarted) -> None:
@@ -136,8 +137,13 @@ class Runs:
         await self._completion.end(live, Verdict.INTERNAL_ERROR, message)
 
     async def _take(self, live: ActiveSubmission, event: Event) -> None:
-        """Fold an event in. What comes after the end is dropped: a submission ends once."""
+        """Fold an event in. A submission ends once: after that nothing counts but what its last step has used."""
         if live.transcript.state is State.DONE:
+            if isinstance(event, StepJudged) and not live.last_told.is_set():
+                live.journal.add(live.transcript.add(event, self._clock()))
+                live.last_told.set()
+            return
+        if live.is_elsewhere:
             return
         kept = live.transcript.add(event, self._clock())
         if isinstance(kept, Finished):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from ccx.cli import embedded
-from ccx.cli.output.standard_streams import write
+from ccx.cli.output.color import painted
+from ccx.cli.standard_streams import write
 
-_SIGNS = {"ok": "ok     ", "warning": "WARNING", "failed": "FAILED "}
+_SIGNS: dict[str, tuple[str, Literal["green", "yellow", "red"]]] = {
+    "ok": ("ok     ", "green"),
+    "warning": ("WARNING", "yellow"),
+    "failed": ("FAILED ", "red"),
+}
 _EXIT_FAILED = 1
 
 
@@ -34,5 +39,6 @@ def doctor(
 
 
 def _line(finding: dict[str, str]) -> str:
-    line = f"{_SIGNS[finding['status']]}  {finding['name']}: {finding['detail']}\n"
+    sign = painted(*_SIGNS[finding["status"]], sys.stdout)
+    line = f"{sign}  {finding['name']}: {finding['detail']}\n"
     return f"{line}         {finding['remedy']}\n" if finding["remedy"] else line

@@ -10,7 +10,7 @@ import typer
 from pydantic import TypeAdapter
 
 from ccx.cli.options.server import ServerOption, open_client
-from ccx.cli.output.standard_streams import write
+from ccx.cli.standard_streams import write
 from ccx.wire import LanguageInfo
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from ccx.cli.options.server import NodesServerOption
 from ccx.cli.output.node_table import nodes_table, submissions_table, summary
-from ccx.cli.output.standard_streams import write
+from ccx.cli.standard_streams import write
 from ccx.client import DEFAULT_SERVER, Client
 from ccx.errors import CcxError
 from ccx.wire import TOKEN_HEADER, NodeHealth, NodeInfo

@@ -27,7 +27,7 @@ from ccx.cli.output.exit_codes import of_submission
 from ccx.cli.output.live_output import follow
 from ccx.cli.output.presentation import Passage, Presentation, show
 from ccx.cli.output.progress import Progress
-from ccx.cli.output.standard_streams import read_stdin
+from ccx.cli.standard_streams import has_input, read_stdin, read_stdin_so_far
 from ccx.errors import BadInput
 
 if TYPE_CHECKING:
@@ -62,8 +62,13 @@ def run(
     """
     if interactive and (json or expect is not None):
         raise BadInput("--interactive: a program that is typed to has no --json and no --expect; leave them out.")
+    sources = collect(files)
+    stdin, is_all = b"", True
+    if not (interactive or sources.is_piped_in):
+        needs_all = json or expect is not None
+        stdin, is_all = (read_stdin(), True) if needs_all else read_stdin_so_far()
     program = Program(
-        sources=collect(files),
+        sources=sources,
         language=language,
         entrypoint=entrypoint,
         args=context.ensure_object(tuple),
@@ -71,19 +76,22 @@ def run(
         expected_stdout=None if expect is None else text_of(expect),
         limits=parse_limits(limit or ()),
         artifacts=tuple(artifact or ()),
-        stdin=b"" if interactive else read_stdin(),
+        stdin=stdin if is_all else b"",
     )
-    return asyncio.run(_run(program, Presentation(quiet, json, artifacts_dir), server, interactive=interactive))
+    presentation = Presentation(quiet, json, artifacts_dir, has_input=interactive or has_input())
+    typed = None if is_all and not interactive else b"" if is_all else stdin
+    return asyncio.run(_run(program, presentation, server, typed))
 
 
-async def _run(program: Program, presentation: Presentation, server: str | None, *, interactive: bool) -> int:
+async def _run(program: Program, presentation: Presentation, server: str | None, typed: bytes | None) -> int:
+    """Where something is `typed`, if only from now on, the program is typed to; None: it has all of its input."""
     passage = Passage()
     async with open_client(server) as client:
         request = request_of(program, await client.languages())
-        if interactive:
+        if typed is not None:
             from ccx.cli.output.terminal import converse
 
-            submission = await converse(client, request, passage)
+            submission = await converse(client, request, passage, typed)
         elif presentation.json:
             submission = await client.submit(request)
         else:

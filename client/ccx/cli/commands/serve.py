@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ccx.cli import embedded
-from ccx.cli.output.standard_streams import write
+from ccx.cli.standard_streams import write
 from ccx.errors import BadInput
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,21 +23,27 @@ from ccx.cli.options.program import (
     text_of,
 )
 from ccx.cli.options.server import NamedServerOption
+from ccx.cli.options.short_id import whole_id
 from ccx.cli.options.sources import collect
 from ccx.cli.output.exit_codes import ExitCode, of_submission
 from ccx.cli.output.live_output import follow
 from ccx.cli.output.presentation import Passage
 from ccx.cli.output.progress import Progress
-from ccx.cli.output.standard_streams import read_stdin, write
 from ccx.cli.output.submission_table import status_line, table
+from ccx.cli.standard_streams import read_stdin, write
 from ccx.client import Client
 from ccx.errors import BadInput
 from ccx.wire import MAX_PAGE, State, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ccx.wire import Submission, SubmissionPage
 
-IdArgument = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="What ccx submit has printed.")]
+_ID_HELP = "What ccx submit has printed, or the last characters of it."
+_VERDICTS = ", ".join(Verdict)
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", show_default=False, help=_ID_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the node's answer as JSON.")]
 
 
@@ -100,7 +107,8 @@ def logs(
 
 def cancel(
     submission_ids: Annotated[
-        list[str], typer.Argument(metavar="ID...", show_default=False, help="What ccx submit has printed.")
+        list[str],
+        typer.Argument(metavar="ID...", show_default=False, help=_ID_HELP),
     ],
     json: JsonOption = False,
     server: NamedServerOption = None,
@@ -112,17 +120,24 @@ def cancel(
 def list_submissions(
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, max=MAX_PAGE, help="At most so many.")] = None,
     cursor: Annotated[str | None, typer.Option(metavar="TEXT", help="Go on where a list broke off.")] = None,
-    state: Annotated[State | None, typer.Option(help="Only those that are so.")] = None,
+    state: Annotated[State | None, typer.Option(metavar="STATE", help="Only those: queued, running or done.")] = None,
     language: Annotated[str | None, typer.Option("--language", "-l", metavar="NAME", help="Only those in it.")] = None,
-    verdict: Annotated[Verdict | None, typer.Option(help="Only those that ended so.")] = None,
+    verdict: Annotated[Verdict | None, typer.Option(metavar="VERDICT", help=f"Only those: {_VERDICTS}.")] = None,
     json: JsonOption = False,
     server: NamedServerOption = None,
 ) -> None:
     """List submissions, the newest first."""
+    asked = {"limit": limit, "state": state, "language": language, "verdict": verdict}
     page = asyncio.run(_list(_named(server), limit, cursor, state, language, verdict))
     _print(page.model_dump_json(indent=2) if json else table(page))
     if page.next_cursor and not json:
-        write(sys.stderr, f"ccx: there are more: ccx list --cursor {page.next_cursor}\n".encode())
+        write(sys.stderr, f"ccx: there are more: {_next_page(page.next_cursor, asked)}\n".encode())
+
+
+def _next_page(cursor: str, asked: Mapping[str, object]) -> str:
+    """The command that goes on with a list, as it was asked for."""
+    filters = [f"--{name} {shlex.quote(str(value))}" for name, value in asked.items() if value is not None]
+    return " ".join(["ccx list", *filters, f"--cursor {cursor}"])
 
 
 def _named(server: str | None) -> str:
@@ -139,6 +154,7 @@ async def _submit(server: str, program: Program) -> Submission:
 
 async def _status(server: str, submission_id: str, *, follow_it: bool) -> Submission:
     async with Client(server) as client:
+        submission_id = await whole_id(client, submission_id)
         if not follow_it:
             return await client.submission(submission_id)
         with Progress() as progress:
@@ -148,6 +164,7 @@ async def _status(server: str, submission_id: str, *, follow_it: bool) -> Submis
 async def _logs(server: str, submission_id: str, *, follow_it: bool) -> Submission:
     passage = Passage()
     async with Client(server) as client:
+        submission_id = await whole_id(client, submission_id)
         if follow_it:
             with Progress() as progress:
                 submission = await follow(client, client.events(submission_id), passage, progress)
@@ -160,7 +177,7 @@ async def _logs(server: str, submission_id: str, *, follow_it: bool) -> Submissi
 async def _cancel(server: str, submission_ids: list[str], *, json: bool) -> None:
     async with Client(server) as client:
         for submission_id in submission_ids:
-            submission = await client.cancel(submission_id)
+            submission = await client.cancel(await whole_id(client, submission_id))
             _print(_json(submission) if json else status_line(submission))
 
 

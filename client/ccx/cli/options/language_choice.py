@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ccx.cli.options.sources import listing
 from ccx.errors import BadInput
+from ccx.wire.complaints import meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +25,11 @@ def named_language(name: str, languages: Sequence[LanguageInfo]) -> LanguageInfo
     for language in languages:
         if name == language.name or name in language.aliases:
             return language
-    raise BadInput(f"The node has no language {name!r}; it has {listing([language.name for language in languages])}.")
+    names = [language.name for language in languages]
+    known = [*names, *(alias for language in languages for alias in language.aliases)]
+    alike = meant(name, known)
+    suggestion = f" Did you mean {alike!r}?" if alike else ""
+    raise BadInput(f"The node has no language {name!r}; it has {listing(names)}.{suggestion}")
 
 
 def language_of(entrypoint: str, languages: Sequence[LanguageInfo]) -> LanguageInfo:

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from ccx.cli.options import language_choice
 from ccx.errors import BadInput
-from ccx.wire import SubmissionRequest, encode
+from ccx.wire import SubmissionRequest, encode_shortly
+from ccx.wire.complaints import complaint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 
 FilesArgument = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE", show_default=False, help="Source files, the main one first, or a directory."),
+    typer.Argument(
+        metavar="FILE",
+        show_default=False,
+        help="Source files, the main one first, or a directory; - is standard input.",
+    ),
 ]
 LanguageOption = Annotated[
     str | None,
@@ -74,7 +79,7 @@ def request_of(program: Program, languages: Sequence[LanguageInfo]) -> Submissio
             "or name another node with --server."
         )
     language, entrypoint = _language_and_entrypoint(program, languages)
-    stdin, stdin_encoding = encode(program.stdin)
+    stdin, stdin_encoding = encode_shortly(program.stdin)
     case: dict[str, object] = {"args": program.args, "stdin": stdin, "stdin_encoding": stdin_encoding}
     if program.expected_stdout is not None:
         case = {"cases": [case | {"expected_stdout": program.expected_stdout}]}
@@ -94,7 +99,11 @@ def request_of(program: Program, languages: Sequence[LanguageInfo]) -> Submissio
         raise BadInput(_sentence(error)) from error
 
 
-def _language_and_entrypoint(program: Program, languages: Sequence[LanguageInfo]) -> tuple[str, str]:
+def _language_and_entrypoint(program: Program, languages: Sequence[LanguageInfo]) -> tuple[str, str | None]:
+    if program.sources.is_piped_in:
+        if program.language is None:
+            raise BadInput("Which language is what is piped in? Name it with --language, as in ccx run -l c -.")
+        return language_choice.named_language(program.language, languages).name, None
     named = None if program.language is None else language_choice.named_language(program.language, languages)
     if program.entrypoint is not None:
         entrypoint = program.sources.name_of(program.entrypoint)
@@ -108,10 +117,9 @@ def _language_and_entrypoint(program: Program, languages: Sequence[LanguageInfo]
 
 def _sentence(error: ValidationError) -> str:
     """The first thing wrong with a submission, by the name of the field."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    return f"The submission is not valid: {field + ': ' if field else ''}{message}."
+    return f"The submission is not valid: {field + ': ' if field else ''}{complaint(first)}."
 
 
 def text_of(path: Path) -> str:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ccx.cli.standard_streams import has_input, read_stdin
 from ccx.errors import BadInput
-from ccx.wire import MAX_FILES, SourceFile, encode
+from ccx.wire import MAX_FILES, SourceFile, encode_shortly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-MOST_SOURCE_BYTES = 64 * 2**20
+MOST_SOURCE_BYTES = 24 * 2**20  # in base64, the 32 MiB that a node takes in one request
+PIPED_IN = "-"
 _MOST_LISTED = 8
 
 
@@ -26,9 +28,17 @@ class Sources:
     files: dict[str, bytes]
     first: str | None
 
+    @property
+    def is_piped_in(self) -> bool:
+        """Whether it is the one file that standard input was, which has no name."""
+        return list(self.files) == [PIPED_IN]
+
     def source_files(self) -> tuple[SourceFile, ...]:
         """The files as a submission carries them."""
-        texts = ((name, *encode(data)) for name, data in self.files.items())
+        if self.is_piped_in:
+            text, encoding = encode_shortly(self.files[PIPED_IN])
+            return (SourceFile(content=text, encoding=encoding),)
+        texts = ((name, *encode_shortly(data)) for name, data in self.files.items())
         return tuple(SourceFile(name=name, content=text, encoding=encoding) for name, text, encoding in texts)
 
     def name_of(self, given: str) -> str:
@@ -53,6 +63,8 @@ def collect(paths: Sequence[Path]) -> Sources:
     Names are relative to the directory where one is given alone, otherwise to the common parent of all that is given.
     A link to a file is the file; a link to a directory is not followed. Raises BadInput.
     """
+    if PIPED_IN in map(str, paths):
+        return _piped_in(paths)
     root = _root(paths)
     files: dict[str, bytes] = {}
     left_bytes = MOST_SOURCE_BYTES
@@ -66,6 +78,14 @@ def collect(paths: Sequence[Path]) -> Sources:
         raise BadInput(f"{str(paths[0])!r} has no file in it that is not hidden; give the files themselves.")
     given = next((path for path in paths if not path.is_dir()), None)
     return Sources(root, files, None if given is None else Path(os.path.relpath(given, root)).as_posix())
+
+
+def _piped_in(paths: Sequence[Path]) -> Sources:
+    if len(paths) > 1:
+        raise BadInput(f"{PIPED_IN!r} is a program from standard input, all of it; name no other file beside it.")
+    if not has_input():
+        raise BadInput(f"{PIPED_IN!r} is a program from standard input: pipe one in, as in ccx run -l c - < hello.c.")
+    return Sources(Path(), {PIPED_IN: read_stdin()}, None)
 
 
 def _root(paths: Sequence[Path]) -> Path:

@@ -38,6 +38,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     INTERRUPTED = 130
+    READER_GONE = 141  # as a program that SIGPIPE ended
     COMPILE_ERROR = 201
     WRONG_ANSWER = 202
     CPU_TIME_LIMIT = 203

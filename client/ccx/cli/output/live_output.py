@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ccx.errors import UnexpectedAnswer
+from ccx.errors import NodeUnreachable, UnexpectedAnswer
 from ccx.events import Done, Output, Queued, Started
 
 if TYPE_CHECKING:
@@ -21,13 +22,41 @@ if TYPE_CHECKING:
 async def follow(
     client: Client, events: AsyncGenerator[Event], passage: Passage | None, progress: Progress
 ) -> Submission:
-    """Follow to the end; the submission that has ended. Without a passage its output is not shown."""
-    submission_id = ""
+    """Follow to the end; the submission that has ended. Without a passage its output is not shown. Raises
+    NodeUnreachable, with its id, where its node is lost meanwhile.
+    """
+    told = _Told()
+    try:
+        return await _follow(client, events, passage, progress, told)
+    except NodeUnreachable as error:
+        if not told.submission_id:
+            raise
+        raise lost(told.submission_id) from error
+
+
+def lost(submission_id: str) -> NodeUnreachable:
+    """A node that was lost over a submission, told by what can be done."""
+    return NodeUnreachable(
+        f"The connection to the node was lost over submission {submission_id}; "
+        f"'ccx status {submission_id}' tells what became of it, once a node answers."
+    )
+
+
+@dataclass
+class _Told:
+    """What is known of a submission so far."""
+
+    submission_id: str = ""
+
+
+async def _follow(
+    client: Client, events: AsyncGenerator[Event], passage: Passage | None, progress: Progress, told: _Told
+) -> Submission:
     async with aclosing(events):
         async for event in events:
             match event:
                 case Queued():
-                    submission_id = event.submission_id
+                    told.submission_id = event.submission_id
                     progress.waiting(event.position)
                     if event.id is not None and passage is not None:
                         passage.begin()
@@ -38,7 +67,7 @@ async def follow(
                     passage.write(event)
                 case Done():
                     progress.clear()
-                    return event.submission or await client.submission(submission_id)
+                    return event.submission or await client.submission(told.submission_id)
                 case _:
                     pass
     raise UnexpectedAnswer("The node ended the stream of events before the submission had ended.")

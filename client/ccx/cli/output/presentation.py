@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ccx.cli.output.artifacts import write_artifacts
-from ccx.cli.output.standard_streams import write
-from ccx.cli.output.verdict_line import verdict_line
+from ccx.cli.output.color import painted
+from ccx.cli.output.verdict_line import verdict_line, wants_input
+from ccx.cli.standard_streams import write
+from ccx.wire import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +27,7 @@ class Presentation:
     quiet: bool
     json: bool
     artifacts_dir: Path
+    has_input: bool = True
 
 
 class Passage:
@@ -79,9 +82,16 @@ def show(submission: Submission, artifacts: tuple[str, ...], presentation: Prese
     complaints = write_artifacts(submission.artifacts, artifacts, presentation.artifacts_dir)
     lines = [f"ccx: {complaint}" for complaint in complaints]
     if not presentation.quiet and not presentation.json:
-        lines.append(verdict_line(submission))
+        lines.append(_painted(verdict_line(submission), submission))
+        if not presentation.has_input and wants_input(submission):
+            lines.append("ccx: its standard input was empty; to type to it: ccx run -i")
     if lines:
         write(sys.stderr, ("\n" * passage.is_within_a_line + "\n".join(lines) + "\n").encode())
+
+
+def _painted(line: str, submission: Submission) -> str:
+    verdict = submission.verdict or ""
+    return line.replace(verdict, painted(verdict, "green" if verdict is Verdict.OK else "red", sys.stderr), 1)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Self
 
-from ccx.cli.output.standard_streams import write
+from ccx.cli.standard_streams import write
 
 if TYPE_CHECKING:
     from types import TracebackType

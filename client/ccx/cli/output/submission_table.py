@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ccx.cli.output.verdict_line import verdict_line
@@ -10,7 +11,9 @@ from ccx.wire import State
 if TYPE_CHECKING:
     from ccx.wire import Submission, SubmissionPage, SubmissionSummary
 
-_HEADERS = ("ID", "STATE", "LANGUAGE", "NODE", "CREATED", "SECONDS")
+_HEADERS = ("ID", "STATE", "LANGUAGE", "NODE", "CREATED", "TOOK")
+_SHOWN_OF_AN_ID = 8  # its end: the ids of one minute begin alike
+_A_DAY = timedelta(days=1)
 
 
 def status_line(submission: Submission) -> str:
@@ -26,23 +29,31 @@ def status_line(submission: Submission) -> str:
 
 
 def table(page: SubmissionPage) -> str:
-    """One line each, under a line of headers; columns are parted by two blanks at least."""
-    rows = [_HEADERS, *(_row(submission) for submission in page.submissions)]
+    """One line each, under a line of headers; columns are parted by two blanks. It fits 60 columns as long as the names
+    of nodes are short. Of an id there is the end: `--json` has all of it.
+    """
+    now = datetime.now(UTC)
+    rows = [_HEADERS, *(_row(submission, now) for submission in page.submissions)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADERS))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
 
 
-def _row(submission: SubmissionSummary) -> tuple[str, ...]:
-    seconds = ""
+def _row(submission: SubmissionSummary, now: datetime) -> tuple[str, ...]:
+    took = ""
     if submission.started_at and submission.finished_at:
-        seconds = f"{(submission.finished_at - submission.started_at).total_seconds():.2f}"
+        took = f"{(submission.finished_at - submission.started_at).total_seconds():.2f} s"
     return (
-        submission.id,
+        submission.id[-_SHOWN_OF_AN_ID:],
         submission.verdict or submission.state,
         submission.language,
         submission.node or "",
-        submission.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
-        seconds,
+        _when(submission.created_at.astimezone(), now),
+        took,
     )
+
+
+def _when(at: datetime, now: datetime) -> str:
+    """The time, of what is older than a day the date."""
+    return at.strftime("%H:%M:%S" if abs(now - at) < _A_DAY else "%y-%m-%d")

@@ -15,8 +15,9 @@ from contextlib import ExitStack, aclosing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ccx.cli.output.live_output import lost
 from ccx.cli.output.progress import Progress
-from ccx.errors import BadInput, UnexpectedAnswer
+from ccx.errors import BadInput, NodeUnreachable, UnexpectedAnswer
 from ccx.events import Done, Output, Queued, Started
 from ccx.messages import Terminal
 
@@ -33,25 +34,29 @@ USUAL_SIZE = (80, 24)
 _SIGNAL_BASE = 128
 
 
-async def converse(client: Client, request: SubmissionRequest, passage: Passage) -> Submission:
-    """Run the program with this terminal, to its end; the submission that has ended."""
+async def converse(client: Client, request: SubmissionRequest, passage: Passage, first: bytes = b"") -> Submission:
+    """Run the program with this terminal, to its end; the submission that has ended. `first` is what was read of
+    standard input before.
+    """
     size = _size() if _is_terminal() else None
     # The terminal is restored before anything else ends: a node that is slow to part must not keep it.
     async with client.interactive(request, size) as session:
         with ExitStack() as stack:
-            return await _Conversation(client, session, passage, stack, in_terminal=size is not None).hold()
+            return await _Conversation(client, session, passage, stack, first, in_terminal=size is not None).hold()
 
 
 class _Conversation:
     """One session. What it opens is closed with the stack: the terminal is restored whatever happens."""
 
     def __init__(
-        self, client: Client, session: Session, passage: Passage, stack: ExitStack, *, in_terminal: bool
+        self, client: Client, session: Session, passage: Passage, stack: ExitStack, first: bytes, *, in_terminal: bool
     ) -> None:
         self._client = client
         self._session = session
         self._passage = passage
         self._stack = stack
+        self._first = first
+        self._submission_id = ""
         self._in_terminal = in_terminal
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -59,18 +64,21 @@ class _Conversation:
         try:
             with Progress() as progress:
                 return await self._follow(progress)
+        except NodeUnreachable as error:
+            if not self._submission_id:
+                raise
+            raise lost(self._submission_id) from error
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _follow(self, progress: Progress) -> Submission:
-        submission_id = ""
         async with aclosing(self._session.events()) as events:
             async for event in events:
                 match event:
                     case Queued():
-                        submission_id = event.submission_id
+                        self._submission_id = event.submission_id
                         progress.waiting(event.position)
                     case Started():
                         progress.clear()
@@ -78,7 +86,7 @@ class _Conversation:
                     case Output():
                         self._passage.write(event)
                     case Done():
-                        return event.submission or await self._client.submission(submission_id)
+                        return event.submission or await self._client.submission(self._submission_id)
                     case _:
                         pass
         raise UnexpectedAnswer("The node ended the session before the program had ended.")
@@ -91,15 +99,17 @@ class _Conversation:
         if sys.stdin is None:
             self._start(self._session.end_input())
         else:
-            self._start(_type_all(sys.stdin.fileno(), self._session))
+            self._start(_type_all(sys.stdin.fileno(), self._session, self._first))
 
     def _start(self, coroutine: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(coroutine)
         self._tasks.add(task)
 
 
-async def _type_all(fd: int, session: Session) -> None:
-    """All that can be read, as soon as it can be, and then the end."""
+async def _type_all(fd: int, session: Session, first: bytes) -> None:
+    """What was read before, all that can be read, as soon as it can be, and then the end."""
+    for start in range(0, len(first), READ_BYTES):
+        await session.type(first[start : start + READ_BYTES])
     try:
         while data := await _read(fd):
             await session.type(data)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from ccx.units import bytes_text
 from ccx.wire import Verdict
 
 if TYPE_CHECKING:
     from ccx.wire import StepUsage, Submission
 
-_BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
-_UNIT_STEP = 1000
 _SHORT_SECONDS = 0.01
+# What programs of many languages say where they find no input.
+_END_OF_INPUT = re.compile(rb"\bEOF|NoSuchElement|end of (file|input)", re.IGNORECASE)
+_TOLD_BYTES = 4096
 
 
 def verdict_line(submission: Submission) -> str:
@@ -21,11 +24,19 @@ def verdict_line(submission: Submission) -> str:
     cause = None if verdict is Verdict.OK else _cause(submission, step)
     parts = [verdict if cause is None else f"{verdict}: {cause}"]
     if step is not None:
-        parts += [_seconds(step.cpu_seconds) + " CPU", _seconds(step.wall_seconds), _bytes(step.memory_bytes)]
+        parts += [_seconds(step.cpu_seconds) + " CPU", _seconds(step.wall_seconds), bytes_text(step.memory_bytes)]
         parts += _cuts(step)
     if verdict is Verdict.INTERNAL_ERROR:
         parts.append(f"submission {submission.id}")
     return "ccx: " + " · ".join(parts)
+
+
+def wants_input(submission: Submission) -> bool:
+    """Whether it failed for the want of input, as far as what it wrote tells."""
+    step = _telling_step(submission)
+    if step is None or submission.verdict is not Verdict.RUNTIME_ERROR:
+        return False
+    return _END_OF_INPUT.search(step.stderr_data()[-_TOLD_BYTES:]) is not None
 
 
 def _telling_step(submission: Submission) -> StepUsage | None:
@@ -54,22 +65,11 @@ def _cuts(step: StepUsage) -> list[str]:
     """A word on each output of which not all was kept."""
     cuts = []
     if step.stdout_truncated:
-        cuts.append(f"stdout cut at {_bytes(len(step.stdout_data()))} of {_bytes(step.stdout_bytes)}")
+        cuts.append(f"stdout cut at {bytes_text(len(step.stdout_data()))} of {bytes_text(step.stdout_bytes)}")
     if step.stderr_truncated:
-        cuts.append(f"stderr cut at {_bytes(len(step.stderr_data()))} of {_bytes(step.stderr_bytes)}")
+        cuts.append(f"stderr cut at {bytes_text(len(step.stderr_data()))} of {bytes_text(step.stderr_bytes)}")
     return cuts
 
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= _SHORT_SECONDS else f"{seconds:.3f} s"
-
-
-def _bytes(count: float) -> str:
-    """Decimal units, one digit after the point from kB on."""
-    if count < _UNIT_STEP:
-        return f"{count:.0f} B"
-    for unit in _BYTE_UNITS[1:-1]:
-        count /= _UNIT_STEP
-        if round(count, 1) < _UNIT_STEP:
-            return f"{count:.1f} {unit}"
-    return f"{count / _UNIT_STEP:.1f} {_BYTE_UNITS[-1]}"

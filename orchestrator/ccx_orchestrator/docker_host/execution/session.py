@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 
 from ccx.wire import Verdict
@@ -20,6 +21,7 @@ from ccx_orchestrator.docker_host.runner.protocol import (
     Frame,
     Prestarted,
     Result,
+    cancel_frame,
     file_frames,
     get_frame,
     input_end_frame,
@@ -36,6 +38,7 @@ from ccx_orchestrator.ports.execution import Controls, Emit, SandboxLost
 COMPILE_STEP = 1
 FIRST_CASE_STEP = 2
 PIPELINED_STEPS = 2  # one runs, one waits: the runner never idles for a round trip
+LAST_FIGURES_SECONDS = 0.3  # for a runner to kill a step and count it: milliseconds, on a host that is not overloaded
 MAX_ARTIFACT_BYTES = 16 * 1024 * 1024
 
 
@@ -63,7 +66,16 @@ class RunnerSession:
         self._awaited: int | None = None
 
     async def hold(self) -> None:
-        """The whole of it, up to and including Finished."""
+        """The whole of it, up to and including Finished. Where it is cancelled, what the step that ran has used is told
+        last.
+        """
+        try:
+            await self._hold()
+        except asyncio.CancelledError:
+            await self._tell_last_figures()
+            raise
+
+    async def _hold(self) -> None:
         for file in self._plan.files:
             for piece in file_frames(file.name, file.data):
                 await self._link.send(piece)
@@ -84,6 +96,17 @@ class RunnerSession:
         if self._awaited is not None:
             await self._tell(None if compiling else self._awaited - FIRST_CASE_STEP, report, judgement)
         await self._emit(Finished(judgement.verdict, judgement.message))
+
+    async def _tell_last_figures(self) -> None:
+        """End the step that runs, and tell its report. A runner that is slow to answer is not waited for."""
+        if (number := self._awaited) is None:
+            return
+        with suppress(TimeoutError, SandboxLost):
+            async with asyncio.timeout(LAST_FIGURES_SECONDS):
+                await self._link.send(cancel_frame(number))
+                report = await self._result_of(number)
+                case = None if number == COMPILE_STEP else number - FIRST_CASE_STEP
+                await self._tell(case, report, judge(report, self._plan.limits))
 
     async def _compile(self) -> Judgement | None:
         """Run the compiler, if the language has one; how it failed, None where it did not."""

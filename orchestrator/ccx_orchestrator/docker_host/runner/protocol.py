@@ -233,6 +233,11 @@ def signal_frame(number: int, signal: int) -> bytes:
     return frame("K", struct.pack(">IB", number, signal))
 
 
+def cancel_frame(number: int) -> bytes:
+    """The end of a step: it is killed, and its result says so."""
+    return frame("X", struct.pack(">I", number))
+
+
 def window_frame(number: int, rows: int, columns: int) -> bytes:
     """The size of a step's terminal."""
     return frame("V", struct.pack(">IHH", number, rows, columns))
