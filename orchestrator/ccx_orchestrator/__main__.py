@@ -6,19 +6,20 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 import uvloop
 
 from ccx_orchestrator import logs
-from ccx_orchestrator.bootstrap import open_node
+from ccx_orchestrator.bootstrap import RunningNode, open_node
 from ccx_orchestrator.docker_host.checks.image_check import prove
 from ccx_orchestrator.docker_host.engine.client import connect
 from ccx_orchestrator.docker_host.image_builds.build import Workshop, build
 from ccx_orchestrator.doctor.examination import examine
 from ccx_orchestrator.domain.addresses import url_of
 from ccx_orchestrator.domain.language import Language
-from ccx_orchestrator.serving import listen, serving, stop_signal
+from ccx_orchestrator.serving import StopSignals, listen, serving
 from ccx_orchestrator.settings import Settings, load_settings
 
 log = structlog.get_logger(__name__)
@@ -57,17 +58,38 @@ async def _serve(settings: Settings) -> int:
     with listening:
         host, port = listening.getsockname()[:2]
         async with open_node(settings.model_copy(update={"port": port})) as node, serving(node.app, listening):
-            stopped = stop_signal()  # before anybody is told that there is something to stop
+            signals = StopSignals()  # before anybody is told that there is something to stop
             served = ", ".join(language.name for language in node.languages.all()) or "no language"
             sys.stderr.write(
                 f"ccx: node {settings.name!r} serves {served} with {settings.max_tasks} slots on {url_of(host, port)}"
                 " (Ctrl-C stops it)\n"
             )
             async with node.joined():
-                stopped_by = await stopped
+                stopped_by = await signals.first
             log.info("stopping", signal=stopped_by.name, seconds=settings.shutdown_seconds)
-            ended_clean = await node.drain()
+            sys.stderr.write(_waiting_for(node))
+            ended_clean = await _drained(node, signals)
     return 0 if ended_clean else EXIT_CUT_SHORT
+
+
+def _waiting_for(node: RunningNode) -> str:
+    """What a node that was told to stop waits for, in a sentence; nothing where there is nothing."""
+    if not (running := node.submissions.running):
+        return ""
+    what = "1 submission that runs" if running == 1 else f"{running} submissions that run"
+    return f"ccx: stopping; {what} may take {node.settings.shutdown_seconds:g} s more (Ctrl-C again ends it now)\n"
+
+
+async def _drained(node: RunningNode, signals: StopSignals) -> bool:
+    """Drain the node, until told to stop once more; whether nobody's submission had to be cut short."""
+    drained = asyncio.ensure_future(node.drain())
+    either: set[asyncio.Future[Any]] = {drained, signals.second}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if drained.done():
+        return await drained
+    drained.cancel()  # what still runs is ended as the node is closed
+    await asyncio.wait({drained})
+    return False
 
 
 def doctor(report: Callable[[dict[str, str]], None]) -> None:

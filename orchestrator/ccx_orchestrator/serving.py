@@ -29,7 +29,7 @@ class CannotListen(BadInput):
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone: `stop_signal` waits for them, and the node stops before its server does."""
+        """Leave signals alone: `StopSignals` waits for them, and the node stops before its server does."""
         yield
 
 
@@ -74,15 +74,18 @@ async def serving(app: FastAPI, listening: socket.socket) -> AsyncIterator[None]
         listening.close()
 
 
-def stop_signal() -> asyncio.Future[signal.Signals]:
-    """From now on, Ctrl-C or SIGTERM is what this comes to, and ends nothing by itself."""
-    loop = asyncio.get_running_loop()
-    arrived: asyncio.Future[signal.Signals] = loop.create_future()
+class StopSignals:
+    """From now on Ctrl-C and SIGTERM end nothing by themselves. The first is what `first` comes to, then `second`."""
 
-    def arrive(number: signal.Signals) -> None:
-        if not arrived.done():
-            arrived.set_result(number)
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.first: asyncio.Future[signal.Signals] = loop.create_future()
+        self.second: asyncio.Future[signal.Signals] = loop.create_future()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._arrive, number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, arrive, number)
-    return arrived
+    def _arrive(self, number: signal.Signals) -> None:
+        for one in (self.first, self.second):
+            if not one.done():
+                one.set_result(number)
+                return

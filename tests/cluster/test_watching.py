@@ -124,7 +124,7 @@ async def test_top_shows_what_runs_where_until_ctrl_c(pair: tuple[NodeProcess, N
             await sees(rf"{slave.name}.*python.* 0/1 ")
             one = await running(client, slave)
             await sees("1 of 3 slots taken")
-            await sees(rf"{one.id} +{slave.name}")
+            await sees(rf"{one.id[-8:]} +{slave.name} +python +[0-9]+s +127\.0\.0\.1")
             await ccx("nodes", "drain", slave.name, "--no-wait", "--server", master.url, "--token", TOKEN)
             await sees("draining")
             await client.cancel(one.id)
@@ -135,3 +135,16 @@ async def test_top_shows_what_runs_where_until_ctrl_c(pair: tuple[NodeProcess, N
             assert await asyncio.to_thread(terminal.ends) == 0
             assert terminal.is_as_before()
     assert "Traceback" not in terminal.seen
+
+
+async def test_q_leaves_top_in_a_terminal_of_60_columns(pair: tuple[NodeProcess, NodeProcess]) -> None:
+    master, slave = pair
+    environment = ccx_environment(CCX_SERVER=master.url, TERM="xterm", LANG="C.UTF-8")
+    environment.pop("COLUMNS", None)
+    async with master.client() as client:
+        await until_it_knows(client, slave)
+    with TerminalProcess(ccx_command("top"), rows=14, columns=60, env=environment) as terminal:
+        await asyncio.to_thread(terminal.sees, rf"{slave.name[:12]}.*python.* 0/1 .*GiB")
+        terminal.types("q")
+        assert await asyncio.to_thread(terminal.ends) == 0
+        assert terminal.is_as_before()

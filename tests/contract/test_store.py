@@ -230,10 +230,9 @@ async def test_a_line_of_a_list_says_all_but_the_output(store: Store) -> None:
     await store.finish(result(1), b"")
     (line,) = await store.page(ANY, 9)
     whole = result(1).model_dump()
-    assert line.priority == 3
-    assert line.model_dump(exclude={"priority"}) == {
-        name: whole[name] for name in line.model_dump(exclude={"priority"})
-    }
+    assert (line.priority, line.client) == (3, "me")
+    of_both = line.model_dump(exclude={"priority", "client"})
+    assert of_both == {name: whole[name] for name in of_both}
 
 
 async def test_a_callback_is_due_when_its_submission_ends(store: Store) -> None:

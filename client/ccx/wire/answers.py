@@ -96,6 +96,7 @@ class SubmissionSummary(Answer):
     queue_position: int | None = None
     attempt: int = 0
     priority: int = 0
+    client: str | None = Field(default=None, description="Who sent it, by address.")
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None

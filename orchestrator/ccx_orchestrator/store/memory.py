@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 
 from ccx.errors import KeyReused
 from ccx.wire import State, Submission, SubmissionSummary
@@ -153,8 +154,9 @@ def _unfinished(ticket: Ticket) -> Submission:
 
 
 def _summary(submission: Submission, ticket: Ticket) -> SubmissionSummary:
-    fields = {name: getattr(submission, name) for name in SubmissionSummary.model_fields if name != "priority"}
-    return SubmissionSummary(**fields, priority=ticket.request.priority)
+    of_ticket: dict[str, Any] = {"priority": ticket.request.priority, "client": ticket.client}
+    fields = {name: getattr(submission, name) for name in SubmissionSummary.model_fields if name not in of_ticket}
+    return SubmissionSummary(**fields, **of_ticket)
 
 
 def _is_in(line: SubmissionSummary, which: Filter) -> bool:

@@ -89,6 +89,7 @@ def summary_of(row: Row[Any]) -> SubmissionSummary:
         node=row.node,
         attempt=row.attempt,
         priority=row.priority,
+        client=row.client,
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,

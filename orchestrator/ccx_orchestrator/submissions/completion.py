@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from ccx.wire import State, Verdict
+import structlog
+
+from ccx.wire import State, Submission, Verdict
 from ccx_orchestrator.domain.events import Finished
 from ccx_orchestrator.ports.metering import Meter
 from ccx_orchestrator.submissions.active_registry import ActiveRegistry
@@ -15,6 +17,8 @@ from ccx_orchestrator.submissions.events import journal_codec
 from ccx_orchestrator.submissions.retrying_store import RetryingStore
 
 LAST_FIGURES_SECONDS = 1.0  # for what was cancelled to tell what it has used, on another node as well
+
+log = structlog.get_logger(__name__)
 
 
 class Completion:
@@ -45,6 +49,7 @@ class Completion:
         live.journal.complete(last)
         live.done.set()
         self._meter.ended(result)
+        log.info("submission ended", **_line(live, result))
         self._active.settle(live)
 
     async def end(self, live: ActiveSubmission, verdict: Verdict, message: str) -> None:
@@ -89,3 +94,16 @@ class Completion:
         if live.task is None and not live.done.is_set():
             seconds = live.ticket.request.deadline_seconds
             self.cancel_soon(live, f"It could not be started within its deadline of {seconds:g} s.")
+
+
+def _line(live: ActiveSubmission, result: Submission) -> dict[str, object]:
+    """What an operator wants to see of a submission that has ended."""
+    began, ended = result.started_at, result.finished_at
+    return {
+        "submission": live.id,
+        "language": result.language,
+        "verdict": None if result.verdict is None else result.verdict.value,
+        "seconds": round((ended - began).total_seconds(), 3) if began and ended else None,
+        "client": live.ticket.client,
+        "node": result.node,
+    }

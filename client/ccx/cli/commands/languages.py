@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _WIDTH_WITHOUT_TERMINAL = 160
 _MIB = 2**20
+_HEADERS = ("LANGUAGE", "VERSION", "SUFFIXES", "ALIASES", "CPU", "WALL", "MEMORY")
+_OF_WIDE_TERMINALS = {"ALIASES", "WALL", "CPU"}
+_WIDE = 120
 
 
 def languages(
@@ -44,11 +47,13 @@ def _table(answer: Sequence[LanguageInfo]) -> str:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for header in ("LANGUAGE", "VERSION", "SUFFIXES", "ALIASES", "CPU", "WALL", "MEMORY"):
-        table.add_column(header)
-    for language in answer:
-        table.add_row(*_row(language))
     console = Console(width=None if sys.stdout and sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL, markup=False)
+    headers = [header for header in _HEADERS if console.width >= _WIDE or header not in _OF_WIDE_TERMINALS]
+    for header in headers:
+        table.add_column(header, no_wrap=True)
+    for language in answer:
+        cells = dict(zip(_HEADERS, _row(language), strict=True))
+        table.add_row(*(cells[header] for header in headers))
     with console.capture() as capture:
         console.print(table)
     return capture.get()

@@ -11,14 +11,15 @@ import typer
 from pydantic import TypeAdapter
 
 from ccx.cli.options.server import NodesServerOption
+from ccx.cli.output.keys import when_pressed
 from ccx.cli.output.node_table import nodes_table, submissions_table, summary
 from ccx.cli.standard_streams import write
 from ccx.client import DEFAULT_SERVER, Client
 from ccx.errors import CcxError
-from ccx.wire import TOKEN_HEADER, NodeHealth, NodeInfo
+from ccx.wire import MAX_PAGE, TOKEN_HEADER, NodeHealth, NodeInfo, State
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 REFRESH_SECONDS = 1.0
 POLL_SECONDS = 0.5
@@ -46,7 +47,7 @@ def list_nodes(
     if json:
         write(sys.stdout, TypeAdapter(tuple[NodeInfo, ...]).dump_json(answer, indent=2) + b"\n")
     else:
-        write(sys.stdout, _printed(nodes_table(answer)).encode())
+        write(sys.stdout, _printed(answer).encode())
 
 
 @nodes.command("drain")
@@ -62,7 +63,7 @@ def drain(
 
 
 def top(server: NodesServerOption = None) -> None:
-    """Watch the nodes of a cluster: what their machines do, and which submission runs where. Ctrl-C ends it."""
+    """Watch the nodes of a cluster: what their machines do, and which submission runs where. `q` or Ctrl-C ends it."""
     with suppress(KeyboardInterrupt):
         asyncio.run(_watch(server))
 
@@ -96,33 +97,45 @@ async def _watch(server: str | None) -> None:
     from rich.text import Text
 
     console = Console()
+    has_left = asyncio.Event()
     async with Client(server or DEFAULT_SERVER) as client:
-        now = _view(server, await client.nodes(), console.height)
-        with Live(now, console=console, auto_refresh=False, screen=sys.stdout.isatty()) as live:
-            while True:
-                await asyncio.sleep(REFRESH_SECONDS)
+        now = await _view(client, server, console)
+        with (
+            Live(now, console=console, auto_refresh=False, screen=sys.stdout.isatty()) as live,
+            when_pressed("q", has_left.set),
+        ):
+            while not await _within(REFRESH_SECONDS, has_left):
                 try:
-                    live.update(_view(server, await client.nodes(), console.height), refresh=True)
+                    live.update(await _view(client, server, console), refresh=True)
                 except CcxError as error:
                     live.update(Text(str(error)), refresh=True)
 
 
-def _view(server: str | None, nodes: tuple[NodeInfo, ...], height: int) -> RenderableType:
-    """What fills a terminal of that height."""
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Wait for the event, but only so long; whether it came."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()
+
+
+async def _view(client: Client, server: str | None, console: Console) -> RenderableType:
+    """What fills the terminal now."""
+    nodes = await client.nodes()
+    page = await client.list(state=State.RUNNING, limit=MAX_PAGE) if any(node.submissions for node in nodes) else None
     from rich.console import Group
     from rich.text import Text
 
     headers_and_gaps = 6
-    most = max(1, height - headers_and_gaps - len(nodes))
+    most = max(1, console.height - headers_and_gaps - len(nodes))
     head = Text(f"{server or DEFAULT_SERVER}: {summary(nodes)}")
-    below = ("", submissions_table(nodes, most)) if any(node.submissions for node in nodes) else ()
-    return Group(head, "", nodes_table(nodes), *below)
+    below = ("", submissions_table(nodes, page.submissions, most)) if page else ()
+    return Group(head, "", nodes_table(nodes, console.width), *below)
 
 
-def _printed(what: RenderableType) -> str:
+def _printed(nodes: tuple[NodeInfo, ...]) -> str:
     from rich.console import Console
 
     console = Console(width=None if sys.stdout and sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL, markup=False)
     with console.capture() as capture:
-        console.print(what)
+        console.print(nodes_table(nodes, console.width))
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())

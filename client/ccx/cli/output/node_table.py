@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ccx.wire import NodeHealth, NodeInfo
+from ccx.wire import NodeHealth, NodeInfo, SubmissionSummary
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -13,33 +14,51 @@ if TYPE_CHECKING:
 _GIB = 2**30
 _COLORS = {NodeHealth.OK: "green", NodeHealth.DRAINING: "yellow", NodeHealth.DEGRADED: "red", NodeHealth.SILENT: "red"}
 _NUMBERS = ("RUNNING", "QUEUED", "SENT ON", "CPU", "MEMORY", "LOAD")
+_OF_WIDE_TERMINALS = {"QUEUED", "SENT ON", "LOAD"}
+_WIDE = 80
+_SHOWN_OF_AN_ID = 8  # its end: the ids of one minute begin alike
+_MINUTE, _HOUR = 60, 3600
 
 
-def nodes_table(nodes: tuple[NodeInfo, ...]) -> RenderableType:
-    """A line for each node. It fits 80 columns as long as names and languages are short."""
+def nodes_table(nodes: tuple[NodeInfo, ...], width: int) -> RenderableType:
+    """A line for each node. It fits so many columns, 60 or more, as long as names and languages are short."""
+    numbers = [header for header in _NUMBERS if width >= _WIDE or header not in _OF_WIDE_TERMINALS]
     table = _table()
     table.add_column("NODE", no_wrap=True)
     table.add_column("HEALTH", no_wrap=True)
-    table.add_column("SERVES")
-    for header in _NUMBERS:
+    table.add_column("SERVES", min_width=6)
+    for header in numbers:
         table.add_column(header, justify="right", no_wrap=True)
     for node in nodes:
-        table.add_row(*_row(node))
+        table.add_row(*_row(node, numbers))
     return table
 
 
-def submissions_table(nodes: tuple[NodeInfo, ...], most: int) -> RenderableType:
-    """Which submission of the node that was asked is on which node, as many as there is room for."""
+def submissions_table(nodes: tuple[NodeInfo, ...], running: tuple[SubmissionSummary, ...], most: int) -> RenderableType:
+    """Which submission of the node that was asked is on which node, as many as there is room for. `running` has what is
+    known of them.
+    """
+    known = {submission.id: submission for submission in running}
     found = [(submission, node.name) for node in nodes for submission in node.submissions]
     shown = found if len(found) <= most else found[: max(0, most - 1)]
     table = _table()
-    table.add_column("SUBMISSION", no_wrap=True)
-    table.add_column("ON", no_wrap=True)
-    for row in shown:
-        table.add_row(*row)
+    for header in ("SUBMISSION", "ON", "LANGUAGE", "AGE", "CLIENT"):
+        table.add_column(header, no_wrap=True)
+    for submission_id, node in shown:
+        told = known.get(submission_id)
+        facts = (told.language, _age(told, datetime.now(UTC)), told.client or "") if told else ()
+        table.add_row(submission_id[-_SHOWN_OF_AN_ID:], node, *facts)
     if len(shown) < len(found):
-        table.add_row(f"and {len(found) - len(shown)} more", "")
+        table.add_row(f"and {len(found) - len(shown)} more")
     return table
+
+
+def _age(submission: SubmissionSummary, now: datetime) -> str:
+    """Since when it is there, such as `42s`, `5m` or `3h`."""
+    seconds = max(0, int((now - submission.created_at).total_seconds()))
+    if seconds < _MINUTE:
+        return f"{seconds}s"
+    return f"{seconds // _MINUTE}m" if seconds < _HOUR else f"{seconds // _HOUR}h"
 
 
 def summary(nodes: tuple[NodeInfo, ...]) -> str:
@@ -57,7 +76,7 @@ def _table() -> Table:
     return Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1))
 
 
-def _row(node: NodeInfo) -> tuple[RenderableType, ...]:
+def _row(node: NodeInfo, headers: list[str]) -> tuple[RenderableType, ...]:
     from rich.text import Text
 
     name, health = Text(node.name), Text(node.health.value, style=_COLORS.get(node.health, "dim"))
@@ -65,14 +84,13 @@ def _row(node: NodeInfo) -> tuple[RenderableType, ...]:
     if report is None:
         return (name, health)
     usage = report.usage
-    return (
-        name,
-        health,
-        Text(" ".join(language.name for language in report.languages) or "none"),
-        f"{report.running}/{report.slots}",
-        str(report.queued),
-        str(report.forwarded),
-        f"{usage.cpu_percent:.0f}%",
-        f"{usage.memory_bytes / _GIB:.1f}/{usage.memory_total_bytes / _GIB:.0f}G",
-        f"{usage.load:.2f}",
-    )
+    numbers = {
+        "RUNNING": f"{report.running}/{report.slots}",
+        "QUEUED": str(report.queued),
+        "SENT ON": str(report.forwarded),
+        "CPU": f"{usage.cpu_percent:.0f}%",
+        "MEMORY": f"{usage.memory_bytes / _GIB:.1f}/{usage.memory_total_bytes / _GIB:.0f} GiB",
+        "LOAD": f"{usage.load:.2f}",
+    }
+    serves = Text(" ".join(language.name for language in report.languages) or "none")
+    return (name, health, serves, *(numbers[header] for header in headers))
