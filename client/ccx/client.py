@@ -205,9 +205,9 @@ class Client:
         """End a submission that waits or runs; what it has written is kept. One that has ended stays as it is."""
         return await self._call("DELETE", f"/v1/submissions/{quote(submission_id, safe='')}", _SUBMISSION)
 
-    async def languages(self) -> tuple[LanguageInfo, ...]:
-        """The languages the node serves."""
-        return await self._call("GET", "/v1/languages", _LANGUAGES)
+    async def languages(self, *, without_image: bool = False) -> tuple[LanguageInfo, ...]:
+        """The languages the node serves; those instead that it would serve, had they an image."""
+        return await self._call("GET", "/v1/languages" + "?without_image=true" * without_image, _LANGUAGES)
 
     async def health(self) -> Health:
         """How the node is."""

@@ -148,6 +148,9 @@ class FakeCatalogue:
     def names(self) -> tuple[str, ...]:
         return ("demo",)
 
+    def lacking(self) -> tuple[LanguageInfo, ...]:
+        return ()
+
     def all(self) -> tuple[LanguageInfo, ...]:
         known = language()
         info = LanguageInfo(

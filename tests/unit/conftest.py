@@ -170,9 +170,15 @@ def starts_ccx(tmp_path: Path) -> Iterator[Any]:
     """Starts `ccx` and returns the process; it is killed at the end of the test if it is still there."""
     processes: list[subprocess.Popen[bytes]] = []
 
-    def starts(*arguments: object, server: str | None = None, **options: Any) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            ccx_command(*arguments), env=ccx_environment(server), cwd=tmp_path, stderr=subprocess.PIPE, **options
+    def starts(
+        *arguments: object, server: str | None = None, environment: dict[str, str] | None = None, **options: Any
+    ) -> subprocess.Popen[bytes]:
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            ccx_command(*arguments),
+            env=ccx_environment(server, **environment or {}),
+            cwd=tmp_path,
+            stderr=options.pop("stderr", subprocess.PIPE),
+            **options,
         )
         processes.append(process)
         return process

@@ -32,6 +32,9 @@ class AnyLanguage:
     def all(self) -> tuple[LanguageInfo, ...]:
         return ()
 
+    def lacking(self) -> tuple[LanguageInfo, ...]:
+        return ()
+
 
 def make_app() -> FastAPI:
     catalogue = AnyLanguage()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 from ccx.cli.output.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.unit.conftest import RunsCcx, TinyNode
 
 LIMITS = {
@@ -178,3 +181,23 @@ def test_a_list_is_at_most_as_long_as_a_node_answers(ccx: RunsCcx) -> None:
     done = ccx("list", "--limit", "201", server="http://127.0.0.1:9")
     assert done.returncode == 212
     assert b"less than or equal to 200" in done.stderr
+
+
+def test_help_is_a_command_too_and_shows_no_types(ccx: RunsCcx) -> None:
+    asked, told = ccx("help", "list").stdout.decode(), ccx("list", "--help").stdout.decode()
+    assert asked == told
+    assert "Usage: ccx list" in told
+    assert "Only those: queued, running or done." in told
+    for command in (["run"], ["serve"], ["nodes", "drain"]):
+        assert not re.findall(r"<\w+", ccx("help", *command).stdout.decode().replace("ccx run sum.c <", ""))
+
+
+def test_help_whose_reader_leaves_is_no_failure(starts_ccx: Callable[..., subprocess.Popen[bytes]]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        process = starts_ccx("--help", stdin=subprocess.DEVNULL, stdout=writing)
+    finally:
+        os.close(writing)
+    assert process.communicate(timeout=30)[1] == b""
+    assert process.returncode == 0

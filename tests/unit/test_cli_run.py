@@ -213,6 +213,9 @@ def test_a_node_without_a_language_says_what_to_do(tiny_node: TinyNode, ccx: Run
         (["a.c", "--expect", "binary"], "--expect: 'binary' is not UTF-8 text"),
         (["binary"], "'binary' has no suffix; known are .c, .h, .lua, or name the language with --language"),
         (["a.c", "-l", "cobol"], "no language 'cobol'; it has c, lua"),
+        (["a.c", "-l", "gc"], "it has c, lua. Did you mean 'gcc'?"),
+        (["-"], "Which language is what is piped in? Name it with --language"),
+        (["-", "a.c"], "'-' is a program from standard input, all of it"),
         (["a.c", "--entrypoint", "b.c"], "'b.c' is not one of the files; there are a.c"),
         (["a.c", "--artifact", "../x"], "artifacts.0: must not have empty, '.' or '..' parts"),
         (["empty"], "'empty' has no file in it"),
@@ -317,3 +320,72 @@ def test_a_fault_of_ccx_itself_is_one_line_and_exit_code_210(node: TinyNode, ccx
     assert done.stderr.startswith(b"ccx: internal error: ValueError: ")
     assert (done.stderr.count(b"\n"), done.returncode) == (1, 210)
     assert b"Traceback" in ccx("run", "a.c", server=node.url, CCX_DEBUG="1").stderr
+
+
+def test_a_program_can_be_piped_in(node: TinyNode, ccx: RunsCcx) -> None:
+    node.says(SUBMIT, result(stdout="5\n"))
+    done = ccx("run", "-q", "-l", "gcc", "-", stdin=b"int main;", server=node.url)
+    assert (done.stdout, done.returncode) == (b"5\n", 0)
+    assert node.sent_to(SUBMIT)[0].document() == {"language": "c", "files": [{"content": "int main;"}]}
+
+
+def test_input_that_json_would_escape_goes_as_base64(node: TinyNode, ccx: RunsCcx) -> None:
+    node.says(SUBMIT, result())
+    ccx("run", "a.c", stdin=b"\0" * 3000, server=node.url)
+    sent = node.sent_to(SUBMIT)[0].document()
+    assert (sent["stdin_encoding"], len(sent["stdin"])) == ("base64", 4000)
+
+
+def test_a_language_without_an_image_is_told_with_the_command_that_builds_it(
+    tiny_node: TinyNode, ccx: RunsCcx, tmp_path: Path
+) -> None:
+    (tmp_path / "a.lua").write_text("")
+    lua = LANGUAGES[1] | {"image": "", "version": ""}
+    tiny_node.says("GET /v1/languages", LANGUAGES[:1])
+    tiny_node.says("GET /v1/languages", [lua])
+    done = ccx("run", "a.lua", server=tiny_node.url)
+    assert done.stderr == b"ccx: The node has no image for Lua; build it on its host with: ccx images build lua.\n"
+    assert done.returncode == 210
+
+
+def test_a_program_that_found_no_input_is_told_how_to_type_to_it(
+    node: TinyNode, starts_ccx: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    node.says(SUBMIT, result("runtime_error", stderr="EOFError: EOF when reading a line\n", exit_code=1))
+    ours, theirs = pty.openpty()
+    try:
+        process = starts_ccx("run", "a.c", server=node.url, stdin=theirs)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert errors.endswith(b"\nccx: its standard input was empty; to type to it: ccx run -i\n")
+
+
+@pytest.mark.parametrize("port", [":{port}", "127.0.0.1:{port}"])
+def test_a_port_is_an_address_of_this_machine(node: TinyNode, ccx: RunsCcx, port: str) -> None:
+    node.says(SUBMIT, result())
+    assert ccx("run", "-q", "a.c", server=port.format(port=node.url.rsplit(":", 1)[1])).returncode == 0
+
+
+def test_the_verdict_has_a_colour_in_a_terminal_unless_nobody_wants_it(
+    node: TinyNode, starts_ccx: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    node.says(SUBMIT, result())
+    seen = []
+    wants: list[dict[str, str]] = [{}, {"NO_COLOR": "1"}]
+    for want in wants:
+        ours, theirs = pty.openpty()
+        process = starts_ccx(
+            "run",
+            "a.c",
+            server=node.url,
+            stdin=subprocess.DEVNULL,
+            stderr=theirs,
+            environment={"TERM": "xterm"} | want,
+        )
+        process.communicate(timeout=30)
+        seen.append(os.read(ours, 4096))
+        os.close(ours)
+        os.close(theirs)
+    assert [b"\x1b[32mok\x1b[0m" in line for line in seen] == [True, False]

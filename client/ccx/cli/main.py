@@ -139,6 +139,10 @@ def _status(arguments: Sequence[str]) -> int:
         return ExitCode.BAD_INPUT
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
+    except SystemExit as left:
+        if isinstance(left.__context__, BrokenPipeError):  # how rich leaves where nobody reads the help to its end
+            return ExitCode.OK
+        raise
     except (ReaderGone, BrokenPipeError):
         discard(sys.stdout)
         return ExitCode.READER_GONE

@@ -192,10 +192,14 @@ def _submission_routes(node: Node) -> APIRouter:
 def _node_routes(node: Node) -> APIRouter:
     routes = APIRouter(tags=["node"])
 
-    @routes.get("/v1/languages")
-    async def languages() -> tuple[LanguageInfo, ...]:
+    @routes.get("/v1/languages", responses=refusals(422))
+    async def languages(
+        without_image: Annotated[
+            bool, Query(description="Those instead that it would serve, had they an image: theirs is empty.")
+        ] = False,
+    ) -> tuple[LanguageInfo, ...]:
         """The languages this node serves."""
-        return node.catalogue.all()
+        return node.catalogue.lacking() if without_image else node.catalogue.all()
 
     @routes.get("/metrics", response_class=Response)
     async def metrics() -> Response:

@@ -39,6 +39,11 @@ class ClusterCatalogue:
                 raise
             return language
 
+    def lacking(self) -> tuple[LanguageInfo, ...]:
+        """See `ports.Catalogue`. What another node serves is not lacking."""
+        served = {language.name for language in self.all()}
+        return tuple(language for language in self._here.lacking() if language.name not in served)
+
     def names(self) -> tuple[str, ...]:
         """See `ports.Catalogue`."""
         served = {language.name for language in self.all()}

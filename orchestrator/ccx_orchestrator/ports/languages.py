@@ -17,5 +17,8 @@ class Catalogue(Protocol):
     def all(self) -> tuple[LanguageInfo, ...]:
         """The languages served, by name."""
 
+    def lacking(self) -> tuple[LanguageInfo, ...]:
+        """The languages that would be served, had they an image here: nothing but an image is missing."""
+
     def names(self) -> tuple[str, ...]:
         """The languages whose submissions this node may be given: those served, and those that may come to be."""

@@ -18,7 +18,7 @@ from ccx.cli.options.program import (
     LanguageOption,
     LimitOption,
     Program,
-    request_of,
+    request_for,
     text_of,
 )
 from ccx.cli.options.server import ServerOption, open_client
@@ -87,7 +87,7 @@ async def _run(program: Program, presentation: Presentation, server: str | None,
     """Where something is `typed`, if only from now on, the program is typed to; None: it has all of its input."""
     passage = Passage()
     async with open_client(server) as client:
-        request = request_of(program, await client.languages())
+        request = await request_for(client, program)
         if typed is not None:
             from ccx.cli.output.terminal import converse
 

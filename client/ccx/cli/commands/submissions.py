@@ -19,7 +19,7 @@ from ccx.cli.options.program import (
     LanguageOption,
     LimitOption,
     Program,
-    request_of,
+    request_for,
     text_of,
 )
 from ccx.cli.options.server import NamedServerOption
@@ -149,7 +149,7 @@ def _named(server: str | None) -> str:
 
 async def _submit(server: str, program: Program) -> Submission:
     async with Client(server) as client:
-        return await client.submit(request_of(program, await client.languages()), wait=False)
+        return await client.submit(await request_for(client, program), wait=False)
 
 
 async def _status(server: str, submission_id: str, *, follow_it: bool) -> Submission:

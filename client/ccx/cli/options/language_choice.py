@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _MAIN_STEM = "main"
 
 
+class LanguageUnserved(BadInput):
+    """The node serves no language of that name, or none with that suffix."""
+
+
 def named_language(name: str, languages: Sequence[LanguageInfo]) -> LanguageInfo:
     """The language of that name or alias. Raises BadInput."""
     for language in languages:
@@ -29,7 +33,7 @@ def named_language(name: str, languages: Sequence[LanguageInfo]) -> LanguageInfo
     known = [*names, *(alias for language in languages for alias in language.aliases)]
     alike = meant(name, known)
     suggestion = f" Did you mean {alike!r}?" if alike else ""
-    raise BadInput(f"The node has no language {name!r}; it has {listing(names)}.{suggestion}")
+    raise LanguageUnserved(f"The node has no language {name!r}; it has {listing(names)}.{suggestion}")
 
 
 def language_of(entrypoint: str, languages: Sequence[LanguageInfo]) -> LanguageInfo:
@@ -43,7 +47,7 @@ def language_of(entrypoint: str, languages: Sequence[LanguageInfo]) -> LanguageI
         raise BadInput(f"{suffix!r} is a suffix of {names}; say which one with --language.")
     known = listing([suffix for language in languages for suffix in language.suffixes]) or "none"
     what = f"has the unknown suffix {suffix!r}" if suffix else "has no suffix"
-    raise BadInput(f"{entrypoint!r} {what}; known are {known}, or name the language with --language.")
+    raise LanguageUnserved(f"{entrypoint!r} {what}; known are {known}, or name the language with --language.")
 
 
 def main_file(names: Iterable[str], languages: Sequence[LanguageInfo]) -> str:

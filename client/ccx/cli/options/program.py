@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from ccx.cli.options import language_choice
-from ccx.errors import BadInput
+from ccx.errors import BadInput, ImageMissing
 from ccx.wire import SubmissionRequest, encode_shortly
 from ccx.wire.complaints import complaint
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ccx.cli.options.sources import Sources
+    from ccx.client import Client
     from ccx.wire import LanguageInfo, LimitOverrides
 
 FilesArgument = Annotated[
@@ -69,6 +71,21 @@ class Program:
     expected_stdout: str | None
     limits: LimitOverrides
     artifacts: tuple[str, ...]
+
+
+async def request_for(client: Client, program: Program) -> SubmissionRequest:
+    """The submission, for that node. Raises BadInput, and ImageMissing where only its language's image is not there."""
+    try:
+        return request_of(program, await client.languages())
+    except language_choice.LanguageUnserved:
+        lacking = await client.languages(without_image=True)
+        with suppress(BadInput):
+            name = request_of(program, lacking).language if lacking else ""
+            if title := next((each.title for each in lacking if each.name == name and not each.image), None):
+                raise ImageMissing(
+                    f"The node has no image for {title}; build it on its host with: ccx images build {name}."
+                ) from None
+        raise
 
 
 def request_of(program: Program, languages: Sequence[LanguageInfo]) -> SubmissionRequest:

@@ -127,6 +127,11 @@ class Languages:
         """See `ports.Catalogue`."""
         return tuple(_info(self._described[name], image) for name, image in sorted(self._served.items()))
 
+    def lacking(self) -> tuple[LanguageInfo, ...]:
+        """See `ports.Catalogue`."""
+        names = sorted(set(self._described) - set(self._served) - self._refused)
+        return tuple(_info(self._described[name], None) for name in names)
+
     def _described_as(self, word: str) -> Language:
         if (language := self._by_word.get(word.lower())) is None:
             raise self._unknown(word)
@@ -145,14 +150,14 @@ def _missing(language: Language) -> ImageMissing:
     )
 
 
-def _info(language: Language, image: Image) -> LanguageInfo:
+def _info(language: Language, image: Image | None) -> LanguageInfo:
     return LanguageInfo(
         name=language.name,
         title=language.title,
         aliases=language.aliases,
         suffixes=language.suffixes,
-        version=image.version,
-        image=image.id,
+        version=image.version if image else "",
+        image=image.id if image else "",
         default_limits=_wire(language.limits.default),
         highest_limits=_wire(language.limits.highest),
     )
