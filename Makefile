@@ -2,6 +2,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL_SCRIPTS = scripts/*.sh images/rootfs/*.sh images/java/build.sh .ci/run
 BIN = .venv/bin
+WORKERS = 3 # tests that wait run side by side; 0: one after the other
 
 
 help: ## list these targets
@@ -15,10 +16,10 @@ run: images ## set up everything, then run the example programs
 
 test: images ## the same set-up, then the whole test suite on the real engine (ARGS='-k memory' for a part)
 	@scripts/setup-tests.sh
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 test-fast: python ## the tests that need no Docker engine, about a minute and a half
-	$(BIN)/pytest tests/unit $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) tests/unit $(ARGS)
 
 bench: images ## measure against docker run, the bare host and others; writes docs/benchmarks.md (ARGS=--quick)
 	@scripts/setup-bench.sh

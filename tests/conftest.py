@@ -25,8 +25,20 @@ from tests.support.node import (
     submission,
 )
 from tests.support.postgres import fresh_database, postgres_server
+from tests.support.scheduling import GroupScheduling, rank_of
 
 BUILD_SECONDS = 1_800
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> GroupScheduling:
+    """Have the workers share tests as `tests.support.scheduling` says."""
+    return GroupScheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """After pytest-randomly: what takes longest first."""
+    items.sort(key=lambda item: rank_of(item.nodeid))
 
 
 @pytest.fixture(scope="session")
