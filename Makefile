@@ -9,7 +9,7 @@ help: ## list these targets
 	@echo 'make run sets everything up on Debian or Ubuntu as root, or wherever a Docker engine answers. All targets:'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1#\2/p' Makefile | awk -F'#' '{printf "%-12s %s\n", $$1, $$2}'
 
-.PHONY: help test-fast run test bench soak check cluster format python engine images clean
+.PHONY: help test-fast run test bench soak check cluster format python engine images wheel man clean
 
 run: images ## set up everything, then run the example programs
 	@scripts/run-examples.sh
@@ -52,5 +52,13 @@ engine: python
 images: engine
 	@$(BIN)/ccx images build
 
-clean: ## remove the virtual environment and all caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+wheel: python ## dist/ccx-….whl, for pip or pipx on other machines
+	@rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+man: python ## build/ccx.1, the manual page
+	@mkdir -p build
+	$(BIN)/python scripts/man-page.py > build/ccx.1
+
+clean: ## remove what make made: images, containers, the virtual environment, builds, caches
+	@scripts/clean.sh

@@ -32,7 +32,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ccx.wire import CaseResult, State, Submission, SubmissionRequest, Verdict
 from ccx_orchestrator import logs
-from ccx_orchestrator.api.app import Node, create_app
+from ccx_orchestrator.api.app import create_app
+from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.domain.submission_ids import SubmissionIds
 from ccx_orchestrator.metrics import Metrics
 from ccx_orchestrator.serving import listen, serving

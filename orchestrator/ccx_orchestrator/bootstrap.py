@@ -15,8 +15,8 @@ from fastapi import FastAPI
 
 from ccx.errors import EngineUnavailable
 from ccx.wire import Announcement, PoolHealth
-from ccx_orchestrator.api.app import Node, create_app
-from ccx_orchestrator.api.node_routes import Gate
+from ccx_orchestrator.api.app import create_app
+from ccx_orchestrator.api.node import Gate, Node
 from ccx_orchestrator.background import background
 from ccx_orchestrator.callbacks.caller import HttpCaller
 from ccx_orchestrator.callbacks.delivery import Callbacks

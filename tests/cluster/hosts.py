@@ -133,7 +133,7 @@ class Host:
             return
         if self.has_engine():
             client = docker.DockerClient(self.engine, timeout=30)
-            for container in client.containers.list(all=True):
+            for container in client.containers.list(all=True, ignore_removed=True):
                 with suppress(DockerException):
                     container.remove(force=True)
             client.close()

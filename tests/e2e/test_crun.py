@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
+from docker.errors import NotFound
 
 from ccx.wire import Verdict
 from tests.hostile.test_hostile_programs import ATTACKS
@@ -47,6 +49,9 @@ async def _has_idle(name: str) -> bool:
 
 
 def _runtimes(name: str) -> set[str]:
-    ids = [one["Id"] for one in containers_with(f"ccx.owner={name}")]
+    found = set()
     with engine_client() as client:
-        return {client.api.inspect_container(one)["HostConfig"]["Runtime"] for one in ids}
+        for one in containers_with(f"ccx.owner={name}"):
+            with suppress(NotFound):  # its node has just removed it
+                found.add(client.api.inspect_container(one["Id"])["HostConfig"]["Runtime"])
+    return found

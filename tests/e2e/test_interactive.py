@@ -66,7 +66,7 @@ def test_a_game_is_played_to_its_end_in_every_language(session_node: NodeProcess
         terminal.sees("A number, please")
         tries = play(terminal)
         terminal.sees(f"after {tries}")
-        terminal.sees("ccx: ok")
+        terminal.sees(r"ccx: \x1b\[32mok")
         assert terminal.ends() == 0
         assert terminal.is_as_before()
 

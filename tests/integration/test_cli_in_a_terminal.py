@@ -49,7 +49,7 @@ async def test_while_it_waits_its_place_is_told_and_vanishes_when_there_is_outpu
         await sees(terminal, "\r\x1b\\[Khello\r\n")
         puppet.says(submission_id, b"no newline")
         puppet.ends(submission_id)
-        await sees(terminal, "no newline\r\nccx: ok")
+        await sees(terminal, r"no newline\r\nccx: \x1b\[32mok")
         assert await asyncio.to_thread(terminal.ends) == 0
         assert "queue" not in terminal.seen.rpartition("hello")[2]
 
@@ -73,6 +73,6 @@ async def test_where_standard_output_is_no_terminal_nothing_is_told(
         puppet.says(submission_id, b"hello\n")
         puppet.ends(submission_id)
         assert await asyncio.to_thread(terminal.ends) == 0
-        await sees(terminal, "ccx: ok")
-    assert re.match(r"ccx: ok [^\r]*\r\n$", terminal.seen)
+        await sees(terminal, r"ccx: \x1b\[32mok")
+    assert re.match(r"ccx: \x1b\[32mok\x1b\[0m [^\r]*\r\n$", terminal.seen)
     assert (tmp_path / "out").read_bytes() == b"hello\n"

@@ -149,13 +149,13 @@ async def test_a_session_runs_over_a_unix_socket(executor: FakeExecutor, tmp_pat
 @pytest.mark.parametrize(
     ("messages", "complaint"),
     [
-        (["{"], "Invalid JSON"),
+        (["{"], "is not JSON"),
         ([b"\0"], "must be text"),
         ([{"type": "input", "data": "x"}], "must be 'start' in the first message"),
         ([{"type": "jump"}], "jump"),
         ([START, START], "must not be 'start' a second time"),
         ([START, {"type": "signal", "signal": "STOP"}], "'INT', 'TERM' or 'KILL'"),
-        ([START, {"type": "resize", "terminal": {"rows": 0, "columns": 1}}], "greater than or equal to 1"),
+        ([START, {"type": "resize", "terminal": {"rows": 0, "columns": 1}}], "must be at least 1"),
         ([START, {"type": "input", "data": "%", "encoding": "base64"}], "is not valid base64"),
         ([START, {"type": "input", "data": "x" * (INPUT_WINDOW + 1)}], "goes beyond the 65536 bytes"),
         ([START_HANG, {"type": "end"}, {"type": "input", "data": "x"}], "comes after the end of the input"),

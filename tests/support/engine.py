@@ -47,7 +47,7 @@ class OwnEngine:
     ) -> None:
         if self._process is not None:
             with suppress(docker.errors.DockerException), engine_client(self.address) as client:
-                for container in client.containers.list(all=True):
+                for container in client.containers.list(all=True, ignore_removed=True):
                     container.remove(force=True)
             self.stop()
         subprocess.run(["ip", "netns", "delete", self._namespace], check=True)

@@ -43,7 +43,7 @@ def prepare() -> None:
         client.images.build(
             fileobj=io.BytesIO(DOCKERFILE), tag=IMAGE, labels={LABEL: "postgres"}, rm=True, forcerm=True
         )
-        for left in client.containers.list(all=True, filters={"label": LABEL}):
+        for left in client.containers.list(all=True, ignore_removed=True, filters={"label": LABEL}):
             if not is_alive(left.labels[LABEL]):
                 left.remove(force=True, v=True)
     finally:

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from ccx.client import Client
 from ccx.wire import SourceFile, SubmissionRequest
-from ccx_orchestrator.api.app import Node, create_app
-from ccx_orchestrator.api.node_routes import Gate
+from ccx_orchestrator.api.app import create_app
+from ccx_orchestrator.api.node import Gate, Node
 from ccx_orchestrator.ports.execution import Executor
 from ccx_orchestrator.serving import listen, serving
 from ccx_orchestrator.store.memory import MemoryStore

@@ -1,7 +1,7 @@
 """Which tests share a worker of pytest-xdist, and in which order the workers take them.
 
-Tests of one file share what is dear to start: a node, an engine. All of `tests/cluster` share Docker hosts in network
-namespaces. A worker takes whole groups; those that take longest come first, so that none of them is alone at the end.
+Tests of one file share what is dear to start: a node, an engine. All of `tests/cluster`, but for one, share Docker
+hosts in network namespaces. A worker takes whole groups; those that take longest come first, so that none of them is alone at the end.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 CLUSTER = "tests/cluster/"
 LONGEST_FIRST = (
     CLUSTER,
+    "tests/cluster/test_swarm.py",
     "tests/hostile/test_hostile_programs.py",
     "tests/e2e/test_node_life.py",
     "tests/e2e/test_survival.py",
@@ -26,7 +27,8 @@ LONGEST_FIRST = (
 
 def group_of(nodeid: str) -> str:
     """What a test is run together with: the name of its folder or its file."""
-    return CLUSTER if nodeid.startswith(CLUSTER) else nodeid.partition("::")[0]
+    file = nodeid.partition("::")[0]
+    return CLUSTER if file.startswith(CLUSTER) and file not in LONGEST_FIRST else file
 
 
 def rank_of(nodeid: str) -> int:

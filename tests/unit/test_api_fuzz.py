@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from ccx.wire import LanguageInfo
-from ccx_orchestrator.api.app import Node, create_app
+from ccx_orchestrator.api.app import create_app
+from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.store.memory import MemoryStore
 from tests.support.fakes import FakeExecutor

@@ -88,7 +88,7 @@ def test_without_the_orchestrator_one_sentence_says_what_to_install(
 ) -> None:
     done = ccx(*arguments, preamble=NO_ORCHESTRATOR, server=server)
     assert done.returncode == 212
-    assert done.stderr.endswith(b"pip install 'ccx[orchestrator]'\n")
+    assert done.stderr.endswith(b"pip install '.[orchestrator]'\n")
     assert done.stderr.count(b"\n") == 1
 
 

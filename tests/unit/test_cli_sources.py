@@ -174,7 +174,7 @@ def test_a_pipe_is_not_waited_for() -> None:
 def test_a_file_that_is_too_large_is_not_read() -> None:
     with Path("huge.c").open("wb") as huge:
         huge.truncate(MOST_SOURCE_BYTES + 1)
-    with pytest.raises(BadInput, match=r"'huge\.c' is too large: all files together may have 64 MiB"):
+    with pytest.raises(BadInput, match=r"'huge\.c' is too large: all files together may have 24 MiB"):
         collect([Path("huge.c")])
 
 

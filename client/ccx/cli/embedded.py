@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-_INSTALL = "install it with: pip install 'ccx[orchestrator]'"
+_INSTALL = "in a clone of ccx, install it with: pip install '.[orchestrator]'"
 
 
 @asynccontextmanager

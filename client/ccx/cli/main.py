@@ -130,7 +130,7 @@ def main() -> NoReturn:
 
 def _status(arguments: Sequence[str]) -> int:
     try:
-        return _dispatch(arguments)
+        return _unless_nobody_reads(arguments)
     except CcxError as error:
         _complain(_sentence(error))
         return of_error(error)
@@ -139,18 +139,24 @@ def _status(arguments: Sequence[str]) -> int:
         return ExitCode.BAD_INPUT
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
-    except SystemExit as left:
-        if isinstance(left.__context__, BrokenPipeError):  # how rich leaves where nobody reads the help to its end
-            return ExitCode.OK
-        raise
-    except (ReaderGone, BrokenPipeError):
-        discard(sys.stdout)
-        return ExitCode.READER_GONE
     except Exception as error:  # noqa: BLE001 - the last line of defence: our own mistakes must not look like the user's
         if os.environ.get("CCX_DEBUG"):
             traceback.print_exc()
         _complain(f"internal error: {type(error).__name__}: {error} (CCX_DEBUG=1 tells more).")
         return ExitCode.INTERNAL_ERROR
+
+
+def _unless_nobody_reads(arguments: Sequence[str]) -> int:
+    """Run the subcommand; a reader who leaves early, as `| head -1` does, is no error."""
+    try:
+        return _dispatch(arguments)
+    except (ReaderGone, BrokenPipeError):
+        discard(sys.stdout)
+        return ExitCode.READER_GONE
+    except SystemExit as left:
+        if isinstance(left.__context__, BrokenPipeError):  # how rich leaves where nobody reads the help to its end
+            return ExitCode.OK
+        raise
 
 
 def _dispatch(arguments: Sequence[str]) -> int:

@@ -155,6 +155,7 @@ class Health(Answer):
 
     status: Literal["ok", "degraded", "draining"]
     node: str
+    version: str = Field(default="", description="The node's release of ccx.")
     engine: str
     running: int
     queued: int

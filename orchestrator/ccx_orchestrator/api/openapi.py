@@ -5,17 +5,42 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from ccx.errors import PROBLEMS
 from ccx.events import EVENT, type_of_ndjson, type_of_sse
 from ccx.wire import Problem, SubmissionRequest, type_of_json, type_of_problem
+from ccx_orchestrator.api.field_descriptions import describe
 
 _SHAPES: dict[str, TypeAdapter[Any]] = {
     "SubmissionRequest": TypeAdapter(SubmissionRequest),
     "Problem": TypeAdapter(Problem),
     "Event": EVENT,
 }
+
+_EXAMPLES: dict[str, Any] = {
+    "hello": {"language": "python", "files": [{"name": "hello.py", "content": "print('hello')\n"}]},
+    "limits and input": {
+        "language": "c",
+        "files": [{"name": "sum.c", "content": "#include <stdio.h>\nint main(void) { /* … */ }\n"}],
+        "stdin": "2 3\n",
+        "limits": {"cpu_seconds": 2, "memory_bytes": 134217728},
+    },
+    "cases": {
+        "language": "python",
+        "files": [{"content": "print(sum(map(int, input().split())))\n"}],
+        "cases": [
+            {"name": "small", "stdin": "2 3\n", "expected_stdout": "5\n"},
+            {"name": "negative", "stdin": "-2 3\n", "expected_stdout": "1\n"},
+        ],
+    },
+}
+
+
+def operation_id(route: APIRoute) -> str:
+    """The name of a route's function, which is what a client that was made from the document calls it."""
+    return route.name
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -30,8 +55,8 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def submission_body() -> dict[str, Any]:
     """The documentation of a submission as the body of a request."""
     schema = {"$ref": "#/components/schemas/SubmissionRequest"}
-    example = {"language": "python", "files": [{"name": "hello.py", "content": "print('hello')\n"}]}
-    return {"requestBody": {"required": True, "content": {type_of_json: {"schema": schema, "example": example}}}}
+    content = {"schema": schema, "examples": {name: {"value": value} for name, value in _EXAMPLES.items()}}
+    return {"requestBody": {"required": True, "content": {type_of_json: content}}}
 
 
 def event_stream() -> dict[int | str, dict[str, Any]]:
@@ -60,6 +85,7 @@ def with_our_errors(app: FastAPI) -> Any:
                 schemas[name] = schema
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
+            describe(schemas)
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -1,0 +1,88 @@
+"""What each field of the API is, where its model does not say it: the same words wherever the name appears."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_BY_NAME = {
+    "aliases": "Other names that it answers to.",
+    "args": "Arguments of the program.",
+    "artifacts": "The files that were asked for, in that order.",
+    "attempt": "How often it was started.",
+    "cases": "Its cases, in order.",
+    "compile": "The compile step. None where the language has none, or it was not reached.",
+    "compile_args": "Arguments for the compiler, of those that the language allows.",
+    "content": "The text, or base64 where `encoding` says so.",
+    "cpu_seconds": "CPU time of the whole process tree.",
+    "created_at": "When it was accepted.",
+    "data": "A piece of output; base64 where `encoding` says so.",
+    "default_limits": "What a case may use where the request does not say it.",
+    "detail": "What is wrong with this request, in a sentence.",
+    "encoding": "How bytes are written as text.",
+    "ended_by": "What the sandbox ended it for, or `nothing`.",
+    "engine": "`ok`, or what is wrong with the node's Docker engine.",
+    "error": "Why it is not there, in a sentence.",
+    "errors": "Every field that is wrong.",
+    "exit_code": "Its exit status. None where it did not exit by itself.",
+    "field": "The field, by its path in the request.",
+    "file_bytes": "Size of the largest file it may write.",
+    "files": "The sources.",
+    "finished_at": "When it ended.",
+    "highest_limits": "The most that a request may ask for.",
+    "how": "Whether it exited, was ended by a signal, or could not be started.",
+    "id": "Its id: 32 digits and letters from a to f.",
+    "idle": "How many are ready.",
+    "image": "The id of the image that its programs run in.",
+    "language": "The language, by its name; in a request by an alias too.",
+    "language_version": "The version that it ran with.",
+    "left_behind": "Processes that the program had left running.",
+    "limit": "The limit that ended it, by its name in `limits`.",
+    "limits": "What each case may use. Left out: the language's defaults.",
+    "marker_found": "Whether the language's runtime says that its memory did not suffice.",
+    "memory_bytes": "Memory, files in the sandbox included.",
+    "message": "What happened, in a sentence.",
+    "name": "Its name.",
+    "next_cursor": "The `cursor` of the next page. None where there are no more.",
+    "node": "The node's name.",
+    "oom_kills": "Processes that the kernel ended for want of memory.",
+    "output_bytes": "Bytes kept of standard output, and as many of standard error.",
+    "pool": "Sandboxes that were started ahead, by language.",
+    "priority": "A higher one goes first.",
+    "processes": "Processes and threads at any one time.",
+    "queue_position": "Its place in the queue; 1 is next.",
+    "queued": "How many wait.",
+    "refused_forks": "How often it asked for one process too many.",
+    "retry_after_seconds": "When it makes sense to try again.",
+    "running": "How many run.",
+    "slots": "How many may run at a time.",
+    "started_at": "When it was started.",
+    "starting": "How many are being started.",
+    "state": "Whether it waits, runs or has ended.",
+    "status": "How it is.",
+    "stderr": "Standard error, as much of it as is kept.",
+    "stderr_encoding": "How `stderr` is written as text.",
+    "stderr_truncated": "Whether more was written than is kept.",
+    "stdin": "Standard input.",
+    "stdin_encoding": "How `stdin` is written as text.",
+    "stdout": "Standard output, as much of it as is kept.",
+    "stdout_encoding": "How `stdout` is written as text.",
+    "stdout_truncated": "Whether more was written than is kept.",
+    "stream": "`stdout` or `stderr`.",
+    "submission_id": "The submission's id.",
+    "submissions": "The submissions, the newest first.",
+    "suffixes": "What the names of its sources end in.",
+    "target": "How many should be ready.",
+    "title": "Its name for people.",
+    "type": "What kind it is. Programs may rely on it.",
+    "verdict": "What became of it. None until it has ended.",
+    "version": "Its version.",
+    "wall_seconds": "Time on the clock.",
+}
+
+
+def describe(schemas: dict[str, Any]) -> None:
+    """Give every property of these JSON schemas a description, where it has none."""
+    for schema in schemas.values():
+        for name, field in schema.get("properties", {}).items():
+            if "description" not in field and name in _BY_NAME:
+                field["description"] = _BY_NAME[name]
