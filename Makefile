@@ -28,11 +28,12 @@ bench: images ## measure against docker run, the bare host and others; writes do
 soak: images ## thousands of submissions, one in five hostile; the figures go into docs/security.md
 	PYTHONPATH=. $(BIN)/python bench/soak.py --write
 
-check: python ## format, lint, types, architecture
+check: python ## format, lint, types, architecture, the OpenAPI document
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit/test_openapi.py
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
 	$(BIN)/hadolint images/*/Dockerfile orchestrator/Dockerfile deploy/*/Dockerfile
 

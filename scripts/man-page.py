@@ -23,9 +23,8 @@ def main() -> None:
     for path, each in commands(command, "ccx"):
         write(path, each)
     print(".SH FILES\n.TP\n.I ~/.config/ccx/ccx.toml, /etc/ccx/ccx.toml\nSettings.")
-    print(
-        ".SH ENVIRONMENT\n.TP\n.B CCX_SERVER\nThe node to ask.\n.TP\n.B CCX_DEBUG\nShow the traceback of an internal error."
-    )
+    print(".SH ENVIRONMENT\n.TP\n.B CCX_SERVER\nThe node to ask.")
+    print(".TP\n.B CCX_DEBUG\nShow the traceback of an internal error.")
 
 
 def commands(command: Any, path: str) -> list[tuple[str, Any]]:

@@ -1,7 +1,8 @@
 """Which tests share a worker of pytest-xdist, and in which order the workers take them.
 
 Tests of one file share what is dear to start: a node, an engine. All of `tests/cluster`, but for one, share Docker
-hosts in network namespaces. A worker takes whole groups; those that take longest come first, so that none of them is alone at the end.
+hosts in network namespaces. A worker takes whole groups; those that take longest come first, so that none of them is
+alone at the end.
 """
 
 from __future__ import annotations
