@@ -7,6 +7,9 @@
     │   ├── SubmissionNotFound       404
     │   ├── NodeNotFound             404
     │   ├── NotOfTheCluster          403
+    │   ├── ForeignOrigin            403
+    │   ├── ForeignHost              421
+    │   ├── RequestTooSlow           408
     │   ├── RouteNotFound            404
     │   ├── MethodNotAllowed         405
     │   ├── BodyTooLarge             413
@@ -84,6 +87,24 @@ class NotOfTheCluster(ProblemError):
     """What nodes say to each other was said without the cluster's token."""
 
     slug, status, title = "not-of-the-cluster", 403, "The cluster's token is missing or wrong"
+
+
+class ForeignOrigin(ProblemError):
+    """A browser sends it for a page of another site."""
+
+    slug, status, title = "foreign-origin", 403, "Pages of other sites may change nothing here"
+
+
+class ForeignHost(ProblemError):
+    """It was sent to a name that is none of this node's."""
+
+    slug, status, title = "foreign-host", 421, "This node has another name"
+
+
+class RequestTooSlow(ProblemError):
+    """Its body did not come within the node's deadline."""
+
+    slug, status, title = "request-too-slow", 408, "The request took too long to arrive"
 
 
 class RouteNotFound(ProblemError):
@@ -166,6 +187,9 @@ PROBLEMS: tuple[type[ProblemError], ...] = (
     SubmissionNotFound,
     NodeNotFound,
     NotOfTheCluster,
+    ForeignOrigin,
+    ForeignHost,
+    RequestTooSlow,
     RouteNotFound,
     MethodNotAllowed,
     BodyTooLarge,

@@ -57,7 +57,9 @@ async def _serve(settings: Settings) -> int:
     listening = listen(settings.host, settings.port)
     with listening:
         host, port = listening.getsockname()[:2]
-        async with open_node(settings.model_copy(update={"port": port})) as node, serving(node.app, listening):
+        settings = settings.model_copy(update={"port": port})
+        bounds: dict[str, Any] = {"read_seconds": settings.read_seconds, "max_connections": settings.max_connections}
+        async with open_node(settings) as node, serving(node.app, listening, **bounds):
             signals = StopSignals()  # before anybody is told that there is something to stop
             served = ", ".join(language.name for language in node.languages.all()) or "no language"
             sys.stderr.write(

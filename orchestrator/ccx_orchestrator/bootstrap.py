@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psutil
@@ -15,6 +17,8 @@ from fastapi import FastAPI
 
 from ccx.errors import EngineUnavailable
 from ccx.wire import Announcement, PoolHealth
+from ccx_orchestrator.access.hosts import KnownHosts
+from ccx_orchestrator.access.origins import KnownOrigins
 from ccx_orchestrator.api.app import create_app
 from ccx_orchestrator.api.node import Gate, Node
 from ccx_orchestrator.background import background
@@ -111,12 +115,21 @@ async def open_node(settings: Settings) -> AsyncIterator[RunningNode]:
                 here.pool,
                 cluster,
                 Gate(parts.identity.token),
+                KnownHosts.of(*_names(settings)),
+                KnownOrigins(settings.origins),
+                settings.read_seconds,
             )
             try:
                 async with submissions.at_work(), _callbacks(settings, store, meter), _cluster_at_work(settings, parts):
                     yield RunningNode(create_app(node), here.languages, submissions, settings, parts.identity)
             finally:
                 await submissions.drain(0)  # a no-op where the node was drained in good order
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    """By which names this node is reached, as far as it can know."""
+    advertised = urlsplit(settings.advertise).netloc if settings.advertise else ""
+    return (*settings.hosts, settings.name, settings.host, advertised, socket.gethostname(), socket.getfqdn())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -12,8 +13,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from ccx.errors import BadInput
+from ccx_orchestrator.access.connections import SHARE_OF_DESCRIPTORS, ConnectionBounds
+from ccx_orchestrator.strict_protocol import strict_protocols
 
 BACKLOG = 1024
+READ_SECONDS = 15.0
+MOST_CONNECTIONS = 20_000
 # When the server is told to stop, every submission has ended already; what is left is to hand over the last answers.
 LAST_ANSWERS_SECONDS = 5
 LARGEST_MESSAGE_BYTES = 32 * 1024 * 1024  # of a WebSocket: the first one brings all files
@@ -50,8 +55,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, listening: socket.socket) -> AsyncIterator[None]:
-    """The application behind a socket that listens already, which is closed at the end."""
+async def serving(
+    app: FastAPI, listening: socket.socket, *, read_seconds: float = READ_SECONDS, max_connections: int | None = None
+) -> AsyncIterator[None]:
+    """The application behind a socket that listens already, which is closed at the end. A head must be there within
+    `read_seconds`; None: as many connections as descriptors allow.
+    """
+    bounds = ConnectionBounds(max_connections or _affordable_connections())
+    http, web_socket = strict_protocols(bounds, read_seconds)
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -59,7 +70,8 @@ async def serving(app: FastAPI, listening: socket.socket) -> AsyncIterator[None]
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        ws="websockets-sansio",
+        http=http,
+        ws=web_socket,
         ws_max_size=LARGEST_MESSAGE_BYTES,
         ws_per_message_deflate=False,  # a byte typed, a byte shown: there is nothing to compress
         timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
@@ -72,6 +84,14 @@ async def serving(app: FastAPI, listening: socket.socket) -> AsyncIterator[None]
         server.should_exit = True
         await task
         listening.close()
+
+
+def _affordable_connections() -> int:
+    """What the process's limit on descriptors leaves for connections."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (
+        MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, int(soft * SHARE_OF_DESCRIPTORS))
+    )
 
 
 class StopSignals:

@@ -82,6 +82,12 @@ class Settings(BaseSettings):
     callback_secret: SecretStr | None = None
     callback_private_addresses: bool = False
     traces: bool = Field(default_factory=lambda: any(name.startswith("OTEL_EXPORTER_OTLP") for name in os.environ))
+    # At the door: names of this node beside those that it knows itself, pages of other sites that may use it, for how
+    # long a request may take to arrive, and how many connections there may be (None: what descriptors allow).
+    hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    origins: Annotated[tuple[str, ...], NoDecode] = ()
+    read_seconds: Annotated[float, Field(gt=0)] = 15.0
+    max_connections: Annotated[int, Field(ge=2)] | None = None
     max_body_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
     shutdown_seconds: Annotated[float, Field(ge=0)] = 20.0
     slaves: Annotated[tuple[str, ...], NoDecode] = ()
@@ -93,7 +99,7 @@ class Settings(BaseSettings):
     unserved_seconds: Annotated[float, Field(ge=0)] = 60.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("slaves", "join", "slave_dns", mode="before")
+    @field_validator("slaves", "join", "slave_dns", "hosts", "origins", mode="before")
     @classmethod
     def _split_addresses(cls, value: object) -> object:
         """`http://h1:8700,http://h2:8700` as the environment has it."""

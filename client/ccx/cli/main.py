@@ -12,6 +12,7 @@ import typer
 
 from ccx.cli.commands import doctor, languages, nodes, run, serve, submissions
 from ccx.cli.output.exit_codes import ExitCode, of_error
+from ccx.cli.output.harmless import harmless
 from ccx.cli.output.help import leave_types_out
 from ccx.cli.standard_streams import ReaderGone, discard, write
 from ccx.errors import CcxError, ProblemError
@@ -192,7 +193,7 @@ def _usage_sentence(error: typer.TyperException) -> str:
 
 def _complain(text: str) -> None:
     """One line on standard error, whatever is in the text."""
-    write(sys.stderr, f"ccx: {' '.join(text.split())}\n".encode(errors="backslashreplace"))
+    write(sys.stderr, f"ccx: {harmless(' '.join(text.split()))}\n".encode(errors="backslashreplace"))
 
 
 def _version() -> str:

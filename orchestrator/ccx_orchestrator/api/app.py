@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from fastapi import Depends, FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 
 from ccx_orchestrator.api import problems
+from ccx_orchestrator.api.guards import Guard, SecurityHeaders
 from ccx_orchestrator.api.http_manners import HeadAsGet, ZippedAnswers, refuse_unknown_parameters
 from ccx_orchestrator.api.interactive import interactive_routes
 from ccx_orchestrator.api.node import Node
@@ -23,7 +26,7 @@ answer of 4xx or
 
 def create_app(node: Node) -> FastAPI:
     """The application of one node."""
-    app = FastAPI(
+    app = FastAPIOffline(
         title="ccx",
         version=VERSION,
         description=DESCRIPTION,
@@ -34,11 +37,15 @@ def create_app(node: Node) -> FastAPI:
     )
     app.add_middleware(ZippedAnswers)
     app.add_middleware(HeadAsGet)
+    if node.origins.allowed:
+        app.add_middleware(CORSMiddleware, allow_origins=node.origins.allowed, allow_methods=["*"], allow_headers=["*"])
+    app.add_middleware(Guard, hosts=node.hosts, origins=node.origins)
+    app.add_middleware(SecurityHeaders)
     problems.install(app)
     for routes in (submission_routes, reading_routes, status_routes):
         app.include_router(routes(node))
     if node.cluster is not None:
         app.include_router(node_routes(node.cluster, node.gate))
-    app.include_router(interactive_routes(node.submissions, node.max_body_bytes, node.master_of))
+    app.include_router(interactive_routes(node))
     app.openapi = with_our_errors(app)  # type: ignore[method-assign]
     return app

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from signal import Signals
 from typing import assert_never
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket
 from pydantic import ValidationError
-from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect
 
 from ccx.errors import BodyTooLarge, InvalidSubmission, ProblemError, to_problem
@@ -29,32 +26,27 @@ from ccx.messages import (
 )
 from ccx.wire import FieldError
 from ccx_orchestrator.api.clients import client_of
+from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.api.problems import invalid
 from ccx_orchestrator.domain.controls import Control, InputEnded, Signalled, Typed, WindowSize
 from ccx_orchestrator.submissions.console import Console
 from ccx_orchestrator.submissions.events.journal import Journal
 from ccx_orchestrator.submissions.service import Submissions
 
-MasterOf = Callable[[HTTPConnection], str | None]
-
-START_SECONDS = 30.0  # a socket that says nothing is not kept
 MOST_MESSAGE_BYTES = 1024 * 1024  # after the first: a window of input, each byte escaped, is less than half of it
 NORMAL_CLOSE = 1000
 POLICY_VIOLATION = 1008
 
 
-def interactive_routes(submissions: Submissions, max_body_bytes: int, master_of: MasterOf) -> APIRouter:
+def interactive_routes(node: Node) -> APIRouter:
     """The route."""
     routes = APIRouter()
 
     @routes.websocket("/v1/interactive")
     async def interactive(socket: WebSocket) -> None:
-        if not _is_of_this_site(socket):
-            await socket.close(POLICY_VIOLATION)
-            return
         await socket.accept()
         try:
-            await _converse(socket, submissions, max_body_bytes, master_of(socket))
+            await _converse(socket, node, node.master_of(socket))
             await socket.close(NORMAL_CLOSE)
         except ProblemError as error:
             await _refuse(socket, error)
@@ -64,18 +56,13 @@ def interactive_routes(submissions: Submissions, max_body_bytes: int, master_of:
     return routes
 
 
-def _is_of_this_site(socket: WebSocket) -> bool:
-    """Whether no browser sent it from a page of another site: it would ask nobody before it opens a socket."""
-    origin = socket.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
-
-
-async def _converse(socket: WebSocket, submissions: Submissions, max_body_bytes: int, master: str | None) -> None:
+async def _converse(socket: WebSocket, node: Node, master: str | None) -> None:
+    submissions = node.submissions
     try:
-        async with asyncio.timeout(START_SECONDS):
-            first = await _read(socket, max_body_bytes)
+        async with asyncio.timeout(node.read_seconds):
+            first = await _read(socket, node.max_body_bytes)
     except TimeoutError as error:
-        raise _complaint("type", f"'start' was not said within {START_SECONDS:g} s") from error
+        raise _complaint("type", f"'start' was not said within {node.read_seconds:g} s") from error
     if not isinstance(first, Start):
         raise _complaint("type", "must be 'start' in the first message")
     console = Console(_window(first.terminal) if first.terminal else None)

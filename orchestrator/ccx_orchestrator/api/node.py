@@ -10,6 +10,8 @@ from starlette.requests import HTTPConnection
 
 from ccx.errors import NotOfTheCluster
 from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, PoolHealth
+from ccx_orchestrator.access.hosts import KnownHosts
+from ccx_orchestrator.access.origins import KnownOrigins
 from ccx_orchestrator.cluster.overview import Cluster
 from ccx_orchestrator.ports.languages import Catalogue
 from ccx_orchestrator.submissions.service import Submissions
@@ -28,6 +30,9 @@ class Gate:
 
 
 OPEN_GATE = Gate(None)
+NO_OTHER_HOSTS = KnownHosts()
+NO_OTHER_ORIGINS = KnownOrigins()
+READ_SECONDS = 15.0  # within which all of a request has to be there
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,9 @@ class Node:
     pool: Callable[[], tuple[PoolHealth, ...]] = tuple
     cluster: Cluster | None = None
     gate: Gate = OPEN_GATE
+    hosts: KnownHosts = NO_OTHER_HOSTS
+    origins: KnownOrigins = NO_OTHER_ORIGINS
+    read_seconds: float = READ_SECONDS
 
     def sender_of(self, request: HTTPConnection) -> str | None:
         """The node that sends something on, None where it comes from a user. Raises NotOfTheCluster."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from email.message import Message
 
 from fastapi import Request
 from pydantic import ValidationError
 
-from ccx.errors import BodyTooLarge, InvalidSubmission, UnsupportedMediaType
+from ccx.errors import BodyTooLarge, InvalidSubmission, RequestTooSlow, UnsupportedMediaType
 from ccx.wire import FieldError, SubmissionRequest, type_of_json
 from ccx_orchestrator.api.problems import invalid
 
 
-async def read_submission(request: Request, max_bytes: int) -> SubmissionRequest:
-    """Raises UnsupportedMediaType, BodyTooLarge or InvalidSubmission."""
+async def read_submission(request: Request, max_bytes: int, seconds: float) -> SubmissionRequest:
+    """Raises UnsupportedMediaType, BodyTooLarge, RequestTooSlow or InvalidSubmission."""
     _check_type(request.headers.get("content-type", ""))
-    body = await _read_body(request, max_bytes)
+    try:
+        async with asyncio.timeout(seconds):
+            body = await _read_body(request, max_bytes)
+    except TimeoutError as error:
+        raise RequestTooSlow(f"The request's body was not there within {seconds:g} s; send it again.") from error
     try:
         return SubmissionRequest.model_validate_json(body)
     except ValidationError as error:

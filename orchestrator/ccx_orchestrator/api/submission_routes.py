@@ -51,7 +51,7 @@ def submission_routes(node: Node) -> APIRouter:
         `Accept: text/event-stream` or `application/x-ndjson` the answer is the stream of its events.
         """
         master = node.master_of(request)
-        asked = await read_submission(request, node.max_body_bytes)
+        asked = await read_submission(request, node.max_body_bytes, node.read_seconds)
         is_attended = wait and not (key or detach)
         accepted = await submissions.accept(asked, client_of(request), key, is_attended=is_attended, master=master)
         where = {"Location": f"/v1/submissions/{accepted.id}"}

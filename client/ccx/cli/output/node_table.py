@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ccx.cli.output.harmless import harmless
 from ccx.wire import NodeHealth, NodeInfo, SubmissionSummary
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def submissions_table(nodes: tuple[NodeInfo, ...], running: tuple[SubmissionSumm
     for submission_id, node in shown:
         told = known.get(submission_id)
         facts = (told.language, _age(told, datetime.now(UTC)), told.client or "") if told else ()
-        table.add_row(submission_id[-_SHOWN_OF_AN_ID:], node, *facts)
+        table.add_row(submission_id[-_SHOWN_OF_AN_ID:], harmless(node), *facts)
     if len(shown) < len(found):
         table.add_row(f"and {len(found) - len(shown)} more")
     return table
@@ -79,7 +80,7 @@ def _table() -> Table:
 def _row(node: NodeInfo, headers: list[str]) -> tuple[RenderableType, ...]:
     from rich.text import Text
 
-    name, health = Text(node.name), Text(node.health.value, style=_COLORS.get(node.health, "dim"))
+    name, health = Text(harmless(node.name)), Text(node.health.value, style=_COLORS.get(node.health, "dim"))
     report = node.report
     if report is None:
         return (name, health)
@@ -92,5 +93,5 @@ def _row(node: NodeInfo, headers: list[str]) -> tuple[RenderableType, ...]:
         "MEMORY": f"{usage.memory_bytes / _GIB:.1f}/{usage.memory_total_bytes / _GIB:.0f} GiB",
         "LOAD": f"{usage.load:.2f}",
     }
-    serves = Text(" ".join(language.name for language in report.languages) or "none")
+    serves = Text(harmless(" ".join(language.name for language in report.languages)) or "none")
     return (name, health, serves, *(numbers[header] for header in headers))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ccx.cli.output.artifacts import write_artifacts
 from ccx.cli.output.color import painted
+from ccx.cli.output.harmless import harmless
 from ccx.cli.output.verdict_line import verdict_line, wants_input
 from ccx.cli.standard_streams import write
 from ccx.wire import Verdict
@@ -80,7 +81,7 @@ def show(submission: Submission, artifacts: tuple[str, ...], presentation: Prese
     else:
         passage.write_rest(submission)
     complaints = write_artifacts(submission.artifacts, artifacts, presentation.artifacts_dir)
-    lines = [f"ccx: {complaint}" for complaint in complaints]
+    lines = [f"ccx: {harmless(complaint)}" for complaint in complaints]
     if not presentation.quiet and not presentation.json:
         lines.append(_painted(verdict_line(submission), submission))
         if not presentation.has_input and wants_input(submission):

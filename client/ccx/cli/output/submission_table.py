@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ccx.cli.output.harmless import harmless
 from ccx.cli.output.verdict_line import verdict_line
 from ccx.wire import State
 
@@ -23,7 +24,7 @@ def status_line(submission: Submission) -> str:
             place = submission.queue_position
             return f"{submission.id} queued" + ("" if place is None else f", number {place}")
         case State.RUNNING:
-            return f"{submission.id} running" + ("" if submission.node is None else f" on {submission.node}")
+            return f"{submission.id} running" + ("" if submission.node is None else f" on {harmless(submission.node)}")
         case State.DONE:
             return f"{submission.id} {verdict_line(submission).removeprefix('ccx: ')}"
 
@@ -47,8 +48,8 @@ def _row(submission: SubmissionSummary, now: datetime) -> tuple[str, ...]:
     return (
         submission.id[-_SHOWN_OF_AN_ID:],
         submission.verdict or submission.state,
-        submission.language,
-        submission.node or "",
+        harmless(submission.language),
+        harmless(submission.node or ""),
         _when(submission.created_at.astimezone(), now),
         took,
     )

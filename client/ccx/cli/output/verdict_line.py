@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ccx.cli.output.harmless import harmless
 from ccx.units import bytes_text
 from ccx.wire import Verdict
 
@@ -28,7 +29,7 @@ def verdict_line(submission: Submission) -> str:
         parts += _cuts(step)
     if verdict is Verdict.INTERNAL_ERROR:
         parts.append(f"submission {submission.id}")
-    return "ccx: " + " · ".join(parts)
+    return "ccx: " + harmless(" · ".join(parts))
 
 
 def wants_input(submission: Submission) -> bool:
