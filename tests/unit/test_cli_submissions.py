@@ -215,3 +215,13 @@ def test_a_table_shows_the_ends_of_ids_and_fits_60_columns() -> None:
     lines = table(SubmissionPage.model_validate(page)).splitlines()
     assert lines[1].split() == ["1a2b3c4d", "cpu_time_limit", "python", "master", "24-01-01", "1.50", "s"]
     assert max(map(len, lines)) <= 60
+
+
+def test_names_that_others_chose_do_nothing_to_the_terminal(node: TinyNode, ccx: RunsCcx) -> None:
+    harmful = result("runtime_error", message="\x1b[2Jgone \u202eesrever\nnext") | {"node": "a\x07\u2066b"}
+    node.says(GET, harmful)
+    node.says("GET /v1/submissions", {"submissions": [harmful]})
+    told = ccx("status", ID, server=node.url).stdout + ccx("list", server=node.url).stdout
+    text = told.decode()
+    assert "a\\x07\\u2066b" in text
+    assert not set(text) & {"\x1b", "\u202e", "\u2066", "\x07"}

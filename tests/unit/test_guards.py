@@ -184,8 +184,8 @@ async def test_one_address_never_has_all_connections_and_its_place_is_free_again
             if (await reader.readline()).startswith(b"HTTP/1.1 200"):
                 break
             writer.close()
-        for _, writer in [*kept, (reader, writer)]:
-            writer.close()
+        for _, one in [*kept, (reader, writer)]:
+            one.close()
 
 
 def test_connections_are_counted_in_all_and_by_address() -> None:
