@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 import httpx2
 from pydantic import TypeAdapter, ValidationError
 
+from ccx.connection_trouble import connection_trouble
 from ccx.errors import BadInput, CcxError, NodeUnreachable, UnexpectedAnswer, from_problem
 from ccx.events import Done, Event, parse_event, type_of_ndjson
 from ccx.keep_alive import keep_alive
@@ -399,4 +400,4 @@ def _reason(error: httpx2.HTTPError) -> str:
         case httpx2.TimeoutException():
             return f"no answer within {ANSWER_SECONDS:g} s"
         case _:
-            return str(error).rstrip(".") or type(error).__name__
+            return connection_trouble(error)

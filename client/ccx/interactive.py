@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import WebSocketException
 
+from ccx.connection_trouble import connection_trouble
 from ccx.errors import NodeUnreachable, UnexpectedAnswer, from_problem
 from ccx.events import Done, Event
 from ccx.messages import (
@@ -128,7 +129,7 @@ async def open_session(
     except (OSError, TimeoutError, WebSocketException, ssl.SSLError) as error:
         where = address if uds is None else f"the socket {uds}"
         raise NodeUnreachable(
-            f"No ccx node answers at {where} ({error}); check the address, or start a node with 'ccx serve'."
+            f"No ccx node answers at {where} ({connection_trouble(error)}); check the address, or start a node with 'ccx serve'."
         ) from error
     async with connection:
         session = Session(connection)

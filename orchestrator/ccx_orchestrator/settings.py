@@ -31,7 +31,8 @@ from ccx_orchestrator.domain.addresses import EVERYWHERE, url_of
 CONFIG_FILE = "ccx.toml"
 PREFIX = "CCX_"
 # Read by others than a node: the command line, the compose files, the tests and the benchmarks.
-OTHER_VARIABLES = ("CCX_SERVER", "CCX_DEBUG", "CCX_PUBLISH", "CCX_PREFIX", "CCX_SLOTS")
+CONFIG_VARIABLE = "CCX_CONFIG"
+OTHER_VARIABLES = (CONFIG_VARIABLE, "CCX_SERVER", "CCX_DEBUG", "CCX_PUBLISH", "CCX_PREFIX", "CCX_SLOTS")
 OTHER_PREFIXES = ("CCX_DOCKER_", "CCX_BENCH_", "CCX_CHAOS_", "CCX_NODE_IMAGE", "CCX_PROXY_IMAGE")
 
 _files: ContextVar[tuple[Path, ...]] = ContextVar("files", default=())
@@ -147,7 +148,13 @@ class Settings(BaseSettings):
 
 
 def config_files(*, in_current_directory: bool) -> tuple[Path, ...]:
-    """Where `ccx.toml` may be, the one that counts most last."""
+    """Where `ccx.toml` may be, the one that counts most last. A file that was named is the only one. Raises
+    BadSettings where it is not there.
+    """
+    if named := os.environ.get(CONFIG_VARIABLE):
+        if not Path(named).is_file():
+            raise BadSettings(f"There is no file {named!r}, which --config or {CONFIG_VARIABLE} names.")
+        return (Path(named),)
     files = (Path("/etc/ccx") / CONFIG_FILE, platformdirs.user_config_path("ccx") / CONFIG_FILE)
     return (*files, Path(CONFIG_FILE)) if in_current_directory else files
 

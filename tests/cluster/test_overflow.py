@@ -46,3 +46,20 @@ async def test_what_does_not_fit_here_runs_where_its_language_is(
     assert {(one.verdict, one.cases[0].stdout) for one in ran} == {(Verdict.OK, "hello\n")}
     assert {one.node for one in ran if one.language == "c"} == {for_c.name}
     assert {one.node for one in ran if one.language == "python"} == {master.name, for_python.name}
+
+
+async def test_a_cancelled_one_on_a_slave_keeps_its_figures(
+    starts_nodes: StartsNodes, starts_slaves: StartsSlaves, python_host: Host
+) -> None:
+    slave = starts_slaves(python_host, "1")
+    master = starts_nodes(languages="none", CCX_SLAVES=python_host.url)
+    async with master.client() as client, asyncio.timeout(DEADLINE_SECONDS):
+        await until_it_knows(client, slave)
+        accepted = await client.submit(submission("python", SLEEPS, limits={"wall_seconds": 30}), wait=False)
+        async for event in client.events(accepted.id):
+            if event.type == "output":
+                break
+        cancelled = await client.cancel(accepted.id)
+    (case,) = cancelled.cases
+    assert (cancelled.verdict, cancelled.node, case.verdict) == (Verdict.CANCELLED, slave.name, Verdict.CANCELLED)
+    assert min(case.cpu_seconds, case.wall_seconds, case.memory_bytes, case.stdout_bytes) > 0, case

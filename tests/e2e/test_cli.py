@@ -93,6 +93,20 @@ def test_a_file_is_run_on_this_machine_with_nothing_else_given(ccx: Ccx, name: s
     assert len(ended.stderr.splitlines()) == 1
 
 
+def test_what_is_piped_in_slowly_is_passed_on_as_it_comes(ccx: Ccx) -> None:
+    echo = ccx.write("echo.py", "import sys\nfor line in sys.stdin:\n    print(line.upper(), end='', flush=True)\n")
+
+    with ccx.started("run", echo, environment={"TERM": "dumb"}) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for word in (b"one\n", b"two\n"):
+            process.stdin.write(word)
+            process.stdin.flush()
+            assert process.stdout.readline() == word.upper()
+        process.stdin.close()
+        assert process.wait(DEADLINE_SECONDS) == 0
+
+
 def test_the_outputs_come_out_as_they_are_and_the_exit_code_as_well(ccx: Ccx) -> None:
     source = "import sys\nsys.stdout.buffer.write(bytes(range(256)))\nsys.stderr.write('to stderr\\n')\nsys.exit(7)\n"
 

@@ -264,6 +264,23 @@ async def test_a_node_told_to_stop_lets_what_runs_finish_and_takes_nothing_new(
     assert sandboxes_of(node.name) == []
 
 
+async def test_a_second_ctrl_c_ends_a_node_at_once_and_leaves_nothing(starts_nodes: StartsNodes) -> None:
+    node = starts_nodes(CCX_SHUTDOWN_SECONDS="100")
+    async with node.client() as client:
+        with SandboxWatch(node.name) as watch:
+            running = asyncio.create_task(client.submit(long_program()))
+            started = await watch.wait_for("start")
+            await begun(client, started.labels["ccx.submission"])
+            node.process.send_signal(signal.SIGINT)
+            told = await asyncio.to_thread(node.line_with, "ccx: stopping")
+            assert "1 submission that runs may take 100 s more (Ctrl-C again ends it now)" in told
+            node.process.send_signal(signal.SIGINT)
+            assert await asyncio.to_thread(node.process.wait, DEADLINE_SECONDS) == 1
+        running.cancel()
+        await asyncio.wait({running})
+    assert sandboxes_of(node.name) == []
+
+
 async def test_what_does_not_finish_in_time_is_cut_short_and_the_node_says_so(starts_nodes: StartsNodes) -> None:
     node = starts_nodes(max_tasks=1, CCX_SHUTDOWN_SECONDS="0.3")
     async with node.client() as client:

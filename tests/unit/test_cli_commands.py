@@ -201,3 +201,18 @@ def test_help_whose_reader_leaves_is_no_failure(starts_ccx: Callable[..., subpro
         os.close(writing)
     assert process.communicate(timeout=30)[1] == b""
     assert process.returncode == 0
+
+
+def completed(ccx: RunsCcx, words: str, **environment: str) -> list[str]:
+    asked = {"_CCX_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
+    return ccx(stdin=b"", server=None, preamble="sys.argv[:] = ['ccx']", **asked, **environment).stdout.decode().split()
+
+
+def test_the_shell_completes_limits_languages_and_ids(tiny_node: TinyNode, ccx: RunsCcx) -> None:
+    assert completed(ccx, "ccx run --limit cpu=2,m") == ["cpu=2,memory="]
+    tiny_node.says("GET /v1/languages", [C])
+    assert completed(ccx, "ccx run --language g", CCX_SERVER=tiny_node.url) == ["gcc"]
+    assert completed(ccx, "ccx run --language g") == []
+    ended = {"id": "ab12", "state": "done", "verdict": "ok", "language": "c", "created_at": "2024-01-01T00:00:00Z"}
+    tiny_node.says("GET /v1/submissions", {"submissions": [ended]})
+    assert completed(ccx, "ccx status a", CCX_SERVER=tiny_node.url) == ["ab12"]

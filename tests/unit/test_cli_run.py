@@ -270,7 +270,7 @@ def test_a_node_that_is_not_there_is_named_with_a_remedy(ccx: RunsCcx) -> None:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         done = ccx("run", "a.c", "--server", url)
     assert done.returncode == 211
-    assert done.stderr.startswith(f"ccx: No ccx node answers at {url} (".encode())
+    assert done.stderr.startswith(f"ccx: No ccx node answers at {url} (nobody listens there); check".encode())
     assert done.stderr.count(b"\n") == 1
 
 

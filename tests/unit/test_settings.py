@@ -65,3 +65,15 @@ def test_a_misspelt_setting_in_the_environment_is_refused_with_the_right_one(mon
 def test_variables_of_others_are_left_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "1")
     load_settings()
+
+
+def test_a_file_that_is_named_is_the_only_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ccx.toml").write_text('name = "here"\nport = 1\n')
+    (tmp_path / "other.toml").write_text('name = "other"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CCX_CONFIG", "other.toml")
+    settings = load_settings(in_current_directory=True)
+    assert (settings.name, settings.port) == ("other", 8700)
+    monkeypatch.setenv("CCX_CONFIG", "gone.toml")
+    with pytest.raises(BadSettings, match=r"There is no file 'gone\.toml', which --config or CCX_CONFIG names"):
+        load_settings()

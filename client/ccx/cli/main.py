@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -109,9 +110,15 @@ app.add_typer(images, name="images")
 @app.callback(invoke_without_command=True)
 def ccx(
     context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Settings of the nodes that are started here, instead of the usual files."),
+    ] = None,
     show_version: Annotated[bool, typer.Option("-V", "--version", help="Print the version and leave.")] = False,
 ) -> None:
     """Run programs, each in a throwaway container of its own."""
+    if config is not None:
+        os.environ["CCX_CONFIG"] = str(config)  # read where a node is started, by this process alone
     if show_version:
         write(sys.stdout, f"ccx {_version()}\n".encode())
         raise typer.Exit

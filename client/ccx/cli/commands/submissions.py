@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ccx.cli.options import completion
 from ccx.cli.options.limit_option import parse_limits
 from ccx.cli.options.program import (
     ArtifactOption,
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
 _ID_HELP = "What ccx submit has printed, or the last characters of it."
 _VERDICTS = ", ".join(Verdict)
 
-IdArgument = Annotated[str, typer.Argument(metavar="ID", show_default=False, help=_ID_HELP)]
+IdArgument = Annotated[
+    str, typer.Argument(metavar="ID", show_default=False, help=_ID_HELP, autocompletion=completion.ids)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the node's answer as JSON.")]
 
 
@@ -108,7 +111,7 @@ def logs(
 def cancel(
     submission_ids: Annotated[
         list[str],
-        typer.Argument(metavar="ID...", show_default=False, help=_ID_HELP),
+        typer.Argument(metavar="ID...", show_default=False, help=_ID_HELP, autocompletion=completion.ids),
     ],
     json: JsonOption = False,
     server: NamedServerOption = None,

@@ -61,3 +61,4 @@ _LIMITS: dict[str, tuple[str, Callable[[str], float | None], str]] = {
     "output": ("output_bytes", _bytes, _BYTES_FORM),
     "file": ("file_bytes", _bytes, _BYTES_FORM),
 }
+LIMIT_NAMES = tuple(_LIMITS)

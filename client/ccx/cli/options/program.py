@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import ValidationError
 
-from ccx.cli.options import language_choice
+from ccx.cli.options import completion, language_choice
 from ccx.errors import BadInput, ImageMissing
 from ccx.wire import SubmissionRequest, encode_shortly
 from ccx.wire.complaints import complaint
@@ -32,7 +32,13 @@ FilesArgument = Annotated[
 ]
 LanguageOption = Annotated[
     str | None,
-    typer.Option("--language", "-l", metavar="NAME", help="Name or alias. Left out: what the main file's suffix says."),
+    typer.Option(
+        "--language",
+        "-l",
+        metavar="NAME",
+        help="Name or alias. Left out: what the main file's suffix says.",
+        autocompletion=completion.languages,
+    ),
 ]
 EntrypointOption = Annotated[
     str | None,
@@ -44,6 +50,7 @@ LimitOption = Annotated[
         metavar="NAME=VALUE",
         help="Limits, with commas or repeated: cpu, wall (2, 1.5s, 500ms), memory, output, file (64k, 128m, 1g), "
         "processes (16).",
+        autocompletion=completion.limits,
     ),
 ]
 CompileArgOption = Annotated[

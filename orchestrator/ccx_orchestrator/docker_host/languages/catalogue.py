@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from ccx.errors import BadInput, ImageMissing, UnknownLanguage
 from ccx.wire import FieldError, LanguageInfo
 from ccx.wire import Limits as WireLimits
+from ccx.wire.complaints import complaint
 from ccx_orchestrator.docker_host.engine.client import Engine, Image
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.domain.limits import LIMIT_NAMES, Limits
@@ -33,7 +34,7 @@ def load_language(folder: Path) -> Language:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "file"
-        raise BadLanguageFolder(f"{file}: {where}: {first['msg']}") from error
+        raise BadLanguageFolder(f"{file}: {where}: {complaint(first)}") from error
     if not (folder / language.reference.file).is_file():
         raise BadLanguageFolder(f"{file}: reference.file: there is no {language.reference.file!r} in this folder")
     return language
