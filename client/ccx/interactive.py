@@ -129,7 +129,8 @@ async def open_session(
     except (OSError, TimeoutError, WebSocketException, ssl.SSLError) as error:
         where = address if uds is None else f"the socket {uds}"
         raise NodeUnreachable(
-            f"No ccx node answers at {where} ({connection_trouble(error)}); check the address, or start a node with 'ccx serve'."
+            f"No ccx node answers at {where} ({connection_trouble(error)}); "
+            "check the address, or start a node with 'ccx serve'."
         ) from error
     async with connection:
         session = Session(connection)
