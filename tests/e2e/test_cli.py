@@ -104,7 +104,22 @@ def test_what_is_piped_in_slowly_is_passed_on_as_it_comes(ccx: Ccx) -> None:
             process.stdin.flush()
             assert process.stdout.readline() == word.upper()
         process.stdin.close()
+        process.stdin = None
         assert process.wait(DEADLINE_SECONDS) == 0
+
+
+def test_a_reader_that_leaves_cancels_what_runs(ccx: Ccx) -> None:
+    count = ccx.write("count.py", "import itertools\nfor n in itertools.count():\n    print(n, flush=True)\n")
+
+    with ccx.started("run", "--limit", "cpu=50,wall=60,output=16m", count) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        process.stdin = None
+        assert process.stdout.readline() == b"0\n"
+        process.stdout.close()
+        process.stdout = None
+        assert process.wait(DEADLINE_SECONDS) == ExitCode.READER_GONE
 
 
 def test_the_outputs_come_out_as_they_are_and_the_exit_code_as_well(ccx: Ccx) -> None:

@@ -260,6 +260,8 @@ async def test_a_node_told_to_stop_lets_what_runs_finish_and_takes_nothing_new(
         result = await answer
 
     assert (result.verdict, result.cases[0].stdout) == (Verdict.OK, "finished\n")
+    line = node.line_with("submission ended")
+    assert all(word in line for word in (result.id, "python", '"verdict": "ok"', '"client": "127.0.0.1"')), line
     assert await asyncio.to_thread(node.process.wait, DEADLINE_SECONDS) == 0
     assert sandboxes_of(node.name) == []
 

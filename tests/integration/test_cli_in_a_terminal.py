@@ -76,3 +76,21 @@ async def test_where_standard_output_is_no_terminal_nothing_is_told(
         await sees(terminal, r"ccx: \x1b\[32mok")
     assert re.match(r"ccx: \x1b\[32mok\x1b\[0m [^\r]*\r\n$", terminal.seen)
     assert (tmp_path / "out").read_bytes() == b"hello\n"
+
+
+async def test_a_long_wait_is_told_in_a_log_too(node: PuppetNode, puppet: PuppetExecutor, tmp_path: Path) -> None:
+    (tmp_path / "a.dm").write_text("")
+    first = (await node.client.submit(program(), wait=False)).id
+    process = await asyncio.create_subprocess_exec(
+        *ccx_command("run", tmp_path / "a.dm"),
+        env=ccx_environment(CCX_SERVER=node.url),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    told = await process.stderr.readline()
+    assert told == b"ccx: it waits in the queue of the node ('ccx nodes' shows what its nodes do)\n"
+    process.terminate()
+    await process.wait()
+    puppet.ends(first)
