@@ -42,6 +42,7 @@ from ccx_orchestrator.domain.dispatch import Capacity, Dispatch
 from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.domain.stocking import Policy
 from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
+from ccx_orchestrator.doors import open_doors
 from ccx_orchestrator.machine import LocalMachine
 from ccx_orchestrator.metrics import Metrics
 from ccx_orchestrator.ports.callbacks import Outbox
@@ -121,7 +122,9 @@ async def open_node(settings: Settings) -> AsyncIterator[RunningNode]:
             )
             try:
                 async with submissions.at_work(), _callbacks(settings, store, meter), _cluster_at_work(settings, parts):
-                    yield RunningNode(create_app(node), here.languages, submissions, settings, parts.identity)
+                    app = create_app(node)
+                    open_doors(app, node, settings.doors)
+                    yield RunningNode(app, here.languages, submissions, settings, parts.identity)
             finally:
                 await submissions.drain(0)  # a no-op where the node was drained in good order
 

@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     callback_secret: SecretStr | None = None
     callback_private_addresses: bool = False
     traces: bool = Field(default_factory=lambda: any(name.startswith("OTEL_EXPORTER_OTLP") for name in os.environ))
+    # APIs of other systems that this node answers as well.
+    doors: Annotated[tuple[Literal["piston"], ...], NoDecode] = ("piston",)
     # At the door: names of this node beside those that it knows itself, pages of other sites that may use it, for how
     # long a request may take to arrive, and how many connections there may be (None: what descriptors allow).
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
@@ -100,7 +102,7 @@ class Settings(BaseSettings):
     unserved_seconds: Annotated[float, Field(ge=0)] = 60.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("slaves", "join", "slave_dns", "hosts", "origins", mode="before")
+    @field_validator("slaves", "join", "slave_dns", "hosts", "origins", "doors", mode="before")
     @classmethod
     def _split_addresses(cls, value: object) -> object:
         """`http://h1:8700,http://h2:8700` as the environment has it."""

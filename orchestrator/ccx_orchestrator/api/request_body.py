@@ -16,11 +16,7 @@ from ccx_orchestrator.api.problems import invalid
 async def read_submission(request: Request, max_bytes: int, seconds: float) -> SubmissionRequest:
     """Raises UnsupportedMediaType, BodyTooLarge, RequestTooSlow or InvalidSubmission."""
     _check_type(request.headers.get("content-type", ""))
-    try:
-        async with asyncio.timeout(seconds):
-            body = await _read_body(request, max_bytes)
-    except TimeoutError as error:
-        raise RequestTooSlow(f"The request's body was not there within {seconds:g} s; send it again.") from error
+    body = await read_body(request, max_bytes, seconds)
     try:
         return SubmissionRequest.model_validate_json(body)
     except ValidationError as error:
@@ -37,7 +33,16 @@ def _check_type(content_type: str) -> None:
         raise UnsupportedMediaType(f"The content type is {content_type or 'missing'!r}; send {type_of_json!r}.")
 
 
-async def _read_body(request: Request, max_bytes: int) -> bytes:
+async def read_body(request: Request, max_bytes: int, seconds: float) -> bytes:
+    """The body of a request. Raises BodyTooLarge or RequestTooSlow."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await _read(request, max_bytes)
+    except TimeoutError as error:
+        raise RequestTooSlow(f"The request's body was not there within {seconds:g} s; send it again.") from error
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
     too_large = BodyTooLarge(f"The request's body is larger than {max_bytes} bytes, the most this node takes.")
     if (length := request.headers.get("content-length", "")).isdigit() and int(length) > max_bytes:
         raise too_large

@@ -62,7 +62,7 @@ def submission_routes(node: Node) -> APIRouter:
             journal = await following.journal(accepted.id)
             content = frames(following.lines(accepted.id, journal, None, asks_others=master is None), form)
             return EventStreamResponse(content, form.media_type, where, when_gone)
-        return submission_answer(await _wait(submissions, accepted.id, request, when_gone), 200, where)
+        return submission_answer(await result_of(submissions, accepted.id, request, when_gone), 200, where)
 
     @routes.delete("/{submission_id}", responses=refusals(404, 422))
     async def cancel_submission(submission_id: SubmissionId) -> Submission:
@@ -74,7 +74,7 @@ def submission_routes(node: Node) -> APIRouter:
     return routes
 
 
-async def _wait(
+async def result_of(
     submissions: Submissions, submission_id: str, request: Request, when_gone: Callable[[], Awaitable[object]] | None
 ) -> Submission:
     """The result, unless the client goes away first: then nobody wants it."""

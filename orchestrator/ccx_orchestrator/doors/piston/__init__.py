@@ -1,0 +1,1 @@
+"""The API of Piston, version 2: runtimes, execute, packages, and the WebSocket."""
