@@ -218,7 +218,25 @@ async def test_every_case_has_its_own_input_and_is_compared_with_its_own_output(
     ]
     assert [case.name for case in result.cases] == ["1", "wrong", "3", "4"]
     assert [case.stdout for case in result.cases] == ["5\n", "5\n", "50\n", ""]
-    assert (result.verdict, result.message) == (Verdict.WRONG_ANSWER, "Its output is not the expected one.")
+    told = "Its output is not the expected one. Line 1 is '5'; expected was '6'."
+    assert (result.verdict, result.message) == (Verdict.WRONG_ANSWER, told)
+
+
+@every_language
+async def test_a_case_says_how_its_output_is_compared(versatile: RunsVersatile) -> None:
+    near = {"float_absolute_tolerance": 0.5}
+    case = {"args": ["add"], "stdin": "2 3\n"}
+    result = await versatile(
+        cases=[
+            case | {"expected_stdout": "5", "compare": {"mode": "exact"}},
+            case | {"expected_stdout": "\n  5", "compare": {"mode": "tokens"}},
+            case | {"expected_stdout": "5.25", "compare": near},
+            case | {"expected_stdout": "5.75", "compare": near},
+        ]
+    )
+    verdicts = [case.verdict for case in result.cases]
+    assert verdicts == [Verdict.WRONG_ANSWER, Verdict.OK, Verdict.OK, Verdict.WRONG_ANSWER]
+    assert result.cases[3].message == "Its output is not the expected one. Line 1 is '5'; expected was '5.75'."
 
 
 @every_language

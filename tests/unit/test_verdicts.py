@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccx.wire import Verdict
+from ccx.wire import Comparison, Verdict
 from ccx_orchestrator.domain.events import EndedBy, How, StepReport
 from ccx_orchestrator.domain.verdicts import judge, judge_compile, judge_output, signal_name
 from tests.support.languages import LIMITS
@@ -107,7 +107,7 @@ def test_a_failed_compiler_is_a_compile_error_that_names_its_limit() -> None:
     ],
 )
 def test_output_is_compared_without_white_space_at_the_ends(expected: str, actual: bytes, verdict: Verdict) -> None:
-    assert judge_output(expected, actual).verdict is verdict
+    assert judge_output(expected, actual, Comparison()).verdict is verdict
 
 
 def test_signals_are_named() -> None:

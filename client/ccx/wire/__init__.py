@@ -40,6 +40,7 @@ from ccx.wire.basics import (
     type_of_json,
     type_of_problem,
 )
+from ccx.wire.comparison import Comparison, ComparisonMode
 from ccx.wire.fields import (
     HIGHEST_PRIORITY,
     MAX_FILES,
@@ -68,6 +69,8 @@ __all__ = [
     "Artifact",
     "CaseRequest",
     "CaseResult",
+    "Comparison",
+    "ComparisonMode",
     "CompileResult",
     "Encoding",
     "FieldError",

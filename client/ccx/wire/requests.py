@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from ccx.wire.basics import Encoding, Request, decode
+from ccx.wire.comparison import Comparison
 from ccx.wire.fields import (
     MAX_ARTIFACTS,
     MAX_CASES,
@@ -60,9 +61,8 @@ class CaseRequest(Request):
     stdin: str = ""
     stdin_encoding: Encoding = "utf-8"
     args: Arguments = ()
-    expected_stdout: str | None = Field(
-        default=None, description="Compared without white space at the ends of lines and of the whole output."
-    )
+    expected_stdout: str | None = Field(default=None, description="Compared with what it writes; see `compare`.")
+    compare: Comparison = Field(default=Comparison(), description="When the output is right. Left out: `trim`.")
 
     @model_validator(mode="after")
     def _decodes(self) -> Self:
@@ -151,6 +151,5 @@ class Lease(Request):
 
 
 # The names of all fields of a submission, of its parts too: what a misspelt one may have been meant for.
-FIELDS = tuple(
-    name for model in (SubmissionRequest, CaseRequest, SourceFile, LimitOverrides) for name in model.model_fields
-)
+_MODELS = (SubmissionRequest, CaseRequest, SourceFile, LimitOverrides, Comparison)
+FIELDS = tuple(name for model in _MODELS for name in model.model_fields)

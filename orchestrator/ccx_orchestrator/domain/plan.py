@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from ccx.errors import InvalidSubmission
-from ccx.wire import FieldError, SubmissionRequest
+from ccx.wire import Comparison, FieldError, SubmissionRequest
 from ccx_orchestrator.domain.language import Language, Stage
 from ccx_orchestrator.domain.limits import Limits, choose_limits
 
@@ -38,13 +38,17 @@ class Step:
     gives_back: bool = False
 
 
+TRIM = Comparison()
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case: its name, its step, and the output it is compared with (None: not compared)."""
+    """One case: its name, its step, the output it is compared with (None: not compared), and how."""
 
     name: str
     step: Step
     expected_stdout: str | None
+    compare: Comparison = TRIM
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,7 @@ class _Words:
                 case.name or str(number),
                 self._run(case.args, case.stdin_data(), is_first=number == 1),
                 case.expected_stdout,
+                case.compare,
             )
             for number, case in enumerate(request.cases, 1)
         )

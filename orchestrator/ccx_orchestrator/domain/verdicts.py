@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from os import strerror
 from signal import Signals
 
-from ccx.wire import Verdict
+from ccx.wire import Comparison, Verdict
+from ccx_orchestrator.domain.comparing import difference
 from ccx_orchestrator.domain.events import EndedBy, How, StepReport
 from ccx_orchestrator.domain.limits import Limits
 
@@ -93,22 +94,14 @@ def judge_compile(report: StepReport, limits: Limits) -> Judgement:
     return Judgement(Verdict.COMPILE_ERROR, judgement.limit, message)
 
 
-def matches(expected: str, actual: bytes) -> bool:
-    """Whether output is what was expected, white space at the ends of lines and of the whole output aside."""
-    return _lines(expected.encode()) == _lines(actual)
-
-
-def _lines(text: bytes) -> list[bytes]:
-    return [line.rstrip() for line in text.rstrip().split(b"\n")]
-
-
 def mebibytes(size: int) -> str:
     """A size for people: 256 MiB."""
     return f"{size / 1_048_576:.4g} MiB"
 
 
-def judge_output(expected: str, actual: bytes) -> Judgement:
+def judge_output(expected: str, actual: bytes, how: Comparison) -> Judgement:
     """A run that ended well, held against the output it should have had."""
-    if matches(expected, actual):
+    found = difference(expected.encode(), actual, how)
+    if found is None:
         return Judgement(Verdict.OK)
-    return Judgement(Verdict.WRONG_ANSWER, message="Its output is not the expected one.")
+    return Judgement(Verdict.WRONG_ANSWER, message=f"Its output is not the expected one. {found}")

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ccx.cli.options.compare_option import parse_comparison
 from ccx.cli.options.limit_option import parse_limits
 from ccx.cli.options.program import (
     ArtifactOption,
+    CompareOption,
     CompileArgOption,
     EntrypointOption,
     ExpectOption,
@@ -43,6 +45,7 @@ def run(
     limit: LimitOption = None,
     compile_arg: CompileArgOption = None,
     expect: ExpectOption = None,
+    compare: CompareOption = None,
     artifact: ArtifactOption = None,
     artifacts_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where artifacts are written.")] = Path(),
     interactive: Annotated[
@@ -74,6 +77,7 @@ def run(
         args=context.ensure_object(tuple),
         compile_args=tuple(compile_arg or ()),
         expected_stdout=None if expect is None else text_of(expect),
+        compare=parse_comparison(compare),
         limits=parse_limits(limit or ()),
         artifacts=tuple(artifact or ()),
         stdin=stdin if is_all else b"",

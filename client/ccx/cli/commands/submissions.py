@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ccx.cli.options import completion
+from ccx.cli.options.compare_option import parse_comparison
 from ccx.cli.options.limit_option import parse_limits
 from ccx.cli.options.program import (
     ArtifactOption,
+    CompareOption,
     CompileArgOption,
     EntrypointOption,
     ExpectOption,
@@ -58,6 +60,7 @@ def submit(
     limit: LimitOption = None,
     compile_arg: CompileArgOption = None,
     expect: ExpectOption = None,
+    compare: CompareOption = None,
     artifact: ArtifactOption = None,
     json: JsonOption = False,
     server: NamedServerOption = None,
@@ -74,6 +77,7 @@ def submit(
         args=context.ensure_object(tuple),
         compile_args=tuple(compile_arg or ()),
         expected_stdout=None if expect is None else text_of(expect),
+        compare=parse_comparison(compare),
         limits=parse_limits(limit or ()),
         artifacts=tuple(artifact or ()),
         stdin=read_stdin(),

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ccx.cli.options import completion, language_choice
 from ccx.errors import BadInput, ImageMissing
-from ccx.wire import SubmissionRequest, encode_shortly
+from ccx.wire import Comparison, SubmissionRequest, encode_shortly
 from ccx.wire.complaints import complaint
 
 if TYPE_CHECKING:
@@ -60,6 +60,13 @@ ExpectOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="The output expected; another one is the verdict wrong_answer."),
 ]
+CompareOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOW",
+        help="How --expect compares: trim (as if left out), exact, tokens, ignore-case, float=1e-6; with commas.",
+    ),
+]
 ArtifactOption = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="A file the program writes, to be kept. May be repeated.")
 ]
@@ -76,6 +83,7 @@ class Program:
     compile_args: tuple[str, ...]
     stdin: bytes
     expected_stdout: str | None
+    compare: Comparison
     limits: LimitOverrides
     artifacts: tuple[str, ...]
 
@@ -106,7 +114,7 @@ def request_of(program: Program, languages: Sequence[LanguageInfo]) -> Submissio
     stdin, stdin_encoding = encode_shortly(program.stdin)
     case: dict[str, object] = {"args": program.args, "stdin": stdin, "stdin_encoding": stdin_encoding}
     if program.expected_stdout is not None:
-        case = {"cases": [case | {"expected_stdout": program.expected_stdout}]}
+        case = {"cases": [case | {"expected_stdout": program.expected_stdout, "compare": program.compare}]}
     try:
         return SubmissionRequest.model_validate(
             {

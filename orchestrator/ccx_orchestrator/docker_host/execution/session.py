@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 
-from ccx.wire import Verdict
+from ccx.wire import Comparison, Verdict
 from ccx_orchestrator.docker_host.execution.interactive_input import InteractiveInput
 from ccx_orchestrator.docker_host.runner.protocol import (
     MAX_DATA,
@@ -39,6 +39,7 @@ COMPILE_STEP = 1
 FIRST_CASE_STEP = 2
 PIPELINED_STEPS = 2  # one runs, one waits: the runner never idles for a round trip
 LAST_FIGURES_SECONDS = 0.3  # for a runner to kill a step and count it: milliseconds, on a host that is not overloaded
+SMALL_OUTPUT_BYTES = 64 * 1024  # compared in about a millisecond
 MAX_ARTIFACT_BYTES = 16 * 1024 * 1024
 
 
@@ -143,7 +144,7 @@ class RunnerSession:
         running = self._steps.pop(number)
         judgement = judge(report, case.step.limits)
         if judgement.verdict is Verdict.OK and case.expected_stdout is not None:
-            judgement = judge_output(case.expected_stdout, bytes(running.stdout))
+            judgement = await _compared(case.expected_stdout, bytes(running.stdout), case.compare)
         await self._tell(index, report, judgement)
         return judgement
 
@@ -220,6 +221,13 @@ class RunnerSession:
                 raise _unexpected(piece)
             size -= len(piece.data)
             yield piece.data
+
+
+async def _compared(expected: str, actual: bytes, how: Comparison) -> Judgement:
+    """The judgement of an output. A large one is compared beside the event loop, which others wait for."""
+    if len(actual) <= SMALL_OUTPUT_BYTES:
+        return judge_output(expected, actual, how)
+    return await asyncio.to_thread(judge_output, expected, actual, how)
 
 
 def _killed_at(memory_bytes: int) -> StepReport:
