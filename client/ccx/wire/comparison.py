@@ -18,7 +18,7 @@ class Comparison(Request):
     mode: ComparisonMode | None = Field(
         default=None,
         description="`exact`: byte by byte. `trim`: without white space at the ends of lines and of the whole. "
-        "`tokens`: word by word, whatever white space is between them. Left out: `tokens` with a tolerance, else `trim`.",
+        "`tokens`: word by word, whatever white space is between. Left out: `tokens` with a tolerance, else `trim`.",
     )
     case_sensitive: bool = Field(default=True, description="Whether A and a differ.")
     float_absolute_tolerance: Tolerance | None = Field(
