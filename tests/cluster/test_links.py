@@ -94,7 +94,7 @@ async def test_a_submission_whose_connection_carries_nothing_any_more_runs_elsew
 ) -> None:
     monkeypatch.setattr(sdk, "SILENCE_SECONDS", 2.0)
     slave = starts_nodes(max_tasks=2, languages="python")
-    fates = iter([Fate(stalls_after=600)])
+    fates = iter([Fate(stalls_after=900)])  # after the head of the answer, and some events
 
     def only_the_first_submission(request: bytes) -> Fate:  # reports go on: the node seems to be well
         return next(fates, GOOD) if request.startswith(b"POST /v1/submissions") else GOOD

@@ -85,7 +85,7 @@ async def do_everything(client: Client) -> None:
 
 async def test_a_node_that_stops_does_not_block(local: LocalNode, blockbuster: BlockBuster) -> None:
     running = await local.client.submit(submission("python", "while True: pass\n"), wait=False)
-    waiting = [await local.client.submit(submission("python", "print(1)"), wait=False) for _ in range(3)]
+    waiting = [await local.client.submit(submission("python", "while True: pass\n"), wait=False) for _ in range(3)]
 
     assert await local.node.drain() is False
 

@@ -82,14 +82,13 @@ def test_a_step_is_run_by_the_program_that_was_started_ahead(link: RunnerLink) -
 
 def test_it_has_the_place_of_any_program(link: RunnerLink) -> None:
     park(link)
-    status = link.run(
-        given(
-            "close $control; print `cat /proc/$$/status /proc/$$/oom_score_adj`; print map { s!.*/!!r } sort </proc/$$/fd/*>"
-        )
-    ).stdout
-    plain = link.run(
-        Step(perl("print `cat /proc/$$/status /proc/$$/oom_score_adj`; print map { s!.*/!!r } sort </proc/$$/fd/*>"))
-    ).stdout
+    # Read by the program itself: while it forks, perl blocks signals, and a child might see that.
+    tell = (
+        'for ("/proc/$$/status", "/proc/$$/oom_score_adj") { open my $file, "<", $_; print <$file>; close $file } '
+        "print map { s!.*/!!r } sort </proc/$$/fd/*>"
+    )
+    status = link.run(given(f"close $control; {tell}")).stdout
+    plain = link.run(Step(perl(tell))).stdout
 
     def place(text: bytes) -> tuple[list[bytes], bytes]:
         kept = (b"Uid", b"Gid", b"Groups", b"SigB", b"SigI", b"SigC", b"Cap", b"NoNewPrivs", b"1000")
