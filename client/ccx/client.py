@@ -16,9 +16,10 @@ import httpx2
 from pydantic import TypeAdapter, ValidationError
 
 from ccx.connection_trouble import connection_trouble
-from ccx.errors import BadInput, CcxError, NodeUnreachable, UnexpectedAnswer, from_problem
+from ccx.errors import CcxError, NodeUnreachable, UnexpectedAnswer, from_problem
 from ccx.events import Done, Event, parse_event, type_of_ndjson
 from ccx.keep_alive import keep_alive
+from ccx.node_address import DEFAULT_SERVER, address_of
 from ccx.wire import (
     Announcement,
     Health,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from ccx.interactive import Session
     from ccx.messages import Terminal
 
-DEFAULT_SERVER = "http://127.0.0.1:8700"
 CONNECT_SECONDS = 5.0
 KEPT_CONNECTIONS = 64
 ANSWER_SECONDS = 30.0
@@ -56,7 +56,6 @@ RESUME_SECONDS = 30.0  # for how long a lost stream is tried again
 LARGEST_LINE_BYTES = 64 * 2**20
 LARGEST_REPORT_BYTES = 4 * 2**20
 
-_HIGHEST_PORT = 65_535
 _REMEDY = "check the address, or start a node with 'ccx serve'"
 
 T = TypeVar("T")
@@ -86,7 +85,7 @@ class Client:
     def __init__(
         self, server_url: str = DEFAULT_SERVER, *, uds: Path | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
-        address = httpx2.URL("http://ccx") if uds is not None else _address(server_url)
+        address = httpx2.URL("http://ccx") if uds is not None else address_of(server_url)
         self._where = f"the socket {uds}" if uds is not None else str(address.copy_with(userinfo=b""))
         self._uds = uds
         self._headers = dict(headers or {})
@@ -373,24 +372,6 @@ def _end_of(submission: Submission) -> Done:
     """The last event of a submission that has ended."""
     verdict = submission.verdict or Verdict.INTERNAL_ERROR
     return Done(verdict=verdict, message=submission.message, submission=submission)
-
-
-def _address(server_url: str) -> httpx2.URL:
-    """The URL in it. A bare `host:port` means http, `:port` this machine."""
-    if server_url.startswith(":"):
-        server_url = f"127.0.0.1{server_url}"
-    text = server_url if "://" in server_url else f"http://{server_url}"
-    try:
-        url = httpx2.URL(text)
-    except httpx2.InvalidURL as error:
-        raise _not_an_address(server_url) from error
-    if url.scheme not in {"http", "https"} or not url.host or (url.port or 0) > _HIGHEST_PORT:
-        raise _not_an_address(server_url)
-    return url
-
-
-def _not_an_address(server_url: str) -> BadInput:
-    return BadInput(f"{server_url!r} is not the address of a node; write it like {DEFAULT_SERVER}.")
 
 
 def _reason(error: httpx2.HTTPError) -> str:

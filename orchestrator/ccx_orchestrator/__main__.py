@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -57,7 +58,9 @@ async def _serve(settings: Settings) -> int:
     listening = listen(settings.host, settings.port)
     with listening:
         host, port = listening.getsockname()[:2]
-        settings = settings.model_copy(update={"port": port})
+        # Asks the DNS, which may be slow. A node that nobody reaches by name does without it.
+        full_name = await asyncio.to_thread(socket.getfqdn)
+        settings = settings.model_copy(update={"port": port, "hosts": (*settings.hosts, full_name)})
         bounds: dict[str, Any] = {"read_seconds": settings.read_seconds, "max_connections": settings.max_connections}
         async with open_node(settings) as node, serving(node.app, listening, **bounds):
             signals = StopSignals()  # before anybody is told that there is something to stop

@@ -132,7 +132,7 @@ async def open_node(settings: Settings) -> AsyncIterator[RunningNode]:
 def _names(settings: Settings) -> tuple[str, ...]:
     """By which names this node is reached, as far as it can know."""
     advertised = urlsplit(settings.advertise).netloc if settings.advertise else ""
-    return (*settings.hosts, settings.name, settings.host, advertised, socket.gethostname(), socket.getfqdn())
+    return (*settings.hosts, settings.name, settings.host, advertised, socket.gethostname())
 
 
 @dataclass(frozen=True, slots=True)

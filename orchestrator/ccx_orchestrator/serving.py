@@ -13,11 +13,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from ccx.errors import BadInput
-from ccx_orchestrator.access.connections import SHARE_OF_DESCRIPTORS, ConnectionBounds
+from ccx_orchestrator.access.connections import READ_SECONDS, SHARE_OF_DESCRIPTORS, ConnectionBounds
 from ccx_orchestrator.strict_protocol import strict_protocols
 
 BACKLOG = 1024
-READ_SECONDS = 15.0
 MOST_CONNECTIONS = 20_000
 # When the server is told to stop, every submission has ended already; what is left is to hand over the last answers.
 LAST_ANSWERS_SECONDS = 5

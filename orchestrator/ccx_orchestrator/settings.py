@@ -26,6 +26,7 @@ from pydantic_settings import (
 from ccx.errors import BadInput
 from ccx.wire import HIGHEST_PRIORITY
 from ccx.wire.complaints import complaint, meant
+from ccx_orchestrator.access.connections import READ_SECONDS
 from ccx_orchestrator.domain.addresses import EVERYWHERE, url_of
 
 CONFIG_FILE = "ccx.toml"
@@ -89,7 +90,7 @@ class Settings(BaseSettings):
     # long a request may take to arrive, and how many connections there may be (None: what descriptors allow).
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
     origins: Annotated[tuple[str, ...], NoDecode] = ()
-    read_seconds: Annotated[float, Field(gt=0)] = 15.0
+    read_seconds: Annotated[float, Field(gt=0)] = READ_SECONDS
     max_connections: Annotated[int, Field(ge=2)] | None = None
     max_body_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
     shutdown_seconds: Annotated[float, Field(ge=0)] = 20.0

@@ -109,13 +109,18 @@ async def until_health(client: Client, node: NodeProcess, health: NodeHealth) ->
     await eventually(has_it, f"{node.name} is {health}")
 
 
-async def test_top_shows_what_runs_where_until_ctrl_c(pair: tuple[NodeProcess, NodeProcess]) -> None:
-    master, slave = pair
+def top(master: NodeProcess, *, columns: int) -> TerminalProcess:
+    """`ccx top` of that node, in a terminal so wide."""
     environment = ccx_environment(CCX_SERVER=master.url, TERM="xterm", LANG="C.UTF-8")
     environment.pop("COLUMNS", None)
+    return TerminalProcess(ccx_command("top"), rows=14, columns=columns, env=environment)
+
+
+async def test_top_shows_what_runs_where_until_ctrl_c(pair: tuple[NodeProcess, NodeProcess]) -> None:
+    master, slave = pair
     async with master.client() as client:
         await until_it_knows(client, slave)
-        with TerminalProcess(ccx_command("top"), rows=14, columns=80, env=environment) as terminal:
+        with top(master, columns=80) as terminal:
 
             async def sees(pattern: str) -> None:
                 await asyncio.to_thread(terminal.sees, pattern)
@@ -139,11 +144,9 @@ async def test_top_shows_what_runs_where_until_ctrl_c(pair: tuple[NodeProcess, N
 
 async def test_q_leaves_top_in_a_terminal_of_60_columns(pair: tuple[NodeProcess, NodeProcess]) -> None:
     master, slave = pair
-    environment = ccx_environment(CCX_SERVER=master.url, TERM="xterm", LANG="C.UTF-8")
-    environment.pop("COLUMNS", None)
     async with master.client() as client:
         await until_it_knows(client, slave)
-    with TerminalProcess(ccx_command("top"), rows=14, columns=60, env=environment) as terminal:
+    with top(master, columns=60) as terminal:
         await asyncio.to_thread(terminal.sees, rf"{slave.name[:12]}.*python.* 0/1 .*GiB")
         terminal.types("q")
         assert await asyncio.to_thread(terminal.ends) == 0

@@ -1,4 +1,4 @@
-"""How many connections a node holds, and how many of them one address may have. Pure."""
+"""How many connections a node holds, how many of them one address may have, and how long each may be slow. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
+READ_SECONDS = 15.0  # within which all of a request has to be there, unless settings say otherwise
 SHARE_OF_DESCRIPTORS = 0.6  # the rest is for sandboxes, the store and other nodes
 SHARE_OF_ONE_ADDRESS = 0.5
 

@@ -17,7 +17,7 @@ SMALLEST_ZIPPED_BYTES = 4096
 ZIP_LEVEL = 1  # three quarters of what level 9 saves, in a tenth of its time
 
 
-def refuse_unknown_parameters(request: HTTPConnection) -> None:
+async def refuse_unknown_parameters(request: HTTPConnection) -> None:
     """A misspelt `?langauge=c` must not list every submission. Raises InvalidSubmission."""
     route = request.scope.get("route")
     if not isinstance(route, APIRoute):

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from ccx.errors import NotOfTheCluster
 from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, PoolHealth
+from ccx_orchestrator.access.connections import READ_SECONDS
 from ccx_orchestrator.access.hosts import KnownHosts
 from ccx_orchestrator.access.origins import KnownOrigins
 from ccx_orchestrator.cluster.overview import Cluster
@@ -32,7 +33,6 @@ class Gate:
 OPEN_GATE = Gate(None)
 NO_OTHER_HOSTS = KnownHosts()
 NO_OTHER_ORIGINS = KnownOrigins()
-READ_SECONDS = 15.0  # within which all of a request has to be there
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from signal import SIGKILL
 
 from ccx.wire import Verdict
 
@@ -55,6 +56,34 @@ class StepReport:
     refused_forks: int
     marker_found: bool
     left_behind: int
+
+    @classmethod
+    def killed(
+        cls,
+        ended_by: EndedBy = EndedBy.NOTHING,
+        *,
+        cpu_seconds: float = 0.0,
+        wall_seconds: float = 0.0,
+        memory_bytes: int = 0,
+        stdout_bytes: int = 0,
+        stderr_bytes: int = 0,
+        oom_kills: int = 0,
+    ) -> StepReport:
+        """Of one that was killed, and whose runner told no more of it than this."""
+        return cls(
+            how=How.SIGNALLED,
+            code=SIGKILL,
+            ended_by=ended_by,
+            cpu_seconds=cpu_seconds,
+            wall_seconds=wall_seconds,
+            memory_bytes=memory_bytes,
+            stdout_bytes=stdout_bytes,
+            stderr_bytes=stderr_bytes,
+            oom_kills=oom_kills,
+            refused_forks=0,
+            marker_found=False,
+            left_behind=0,
+        )
 
 
 @dataclass(frozen=True, slots=True)

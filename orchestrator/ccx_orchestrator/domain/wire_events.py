@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from signal import SIGKILL
 from typing import Any, assert_never
 
 from ccx import events as wire
@@ -83,19 +82,13 @@ def last_figures(ended: Submission) -> StepJudged | None:
     step = ended.cases[-1] if ended.cases else ended.compile
     if ended.verdict is not Verdict.CANCELLED or step is None:
         return None
-    report = StepReport(
-        how=How.SIGNALLED,
-        code=SIGKILL,
-        ended_by=EndedBy.CANCEL,
+    report = StepReport.killed(
+        EndedBy.CANCEL,
         cpu_seconds=step.cpu_seconds,
         wall_seconds=step.wall_seconds,
         memory_bytes=step.memory_bytes,
         stdout_bytes=step.stdout_bytes,
         stderr_bytes=step.stderr_bytes,
-        oom_kills=0,
-        refused_forks=0,
-        marker_found=False,
-        left_behind=0,
     )
     return StepJudged(len(ended.cases) - 1 if ended.cases else None, report, Verdict.CANCELLED, None, step.message)
 

@@ -14,8 +14,9 @@ from ccx.cli.options.server import NodesServerOption
 from ccx.cli.output.keys import when_pressed
 from ccx.cli.output.node_table import nodes_table, submissions_table, summary
 from ccx.cli.standard_streams import write
-from ccx.client import DEFAULT_SERVER, Client
+from ccx.client import Client
 from ccx.errors import CcxError
+from ccx.node_address import DEFAULT_SERVER
 from ccx.wire import MAX_PAGE, TOKEN_HEADER, NodeHealth, NodeInfo, State
 
 if TYPE_CHECKING:

@@ -33,6 +33,7 @@ from ccx.cli.standard_streams import has_input, read_stdin, read_stdin_so_far
 from ccx.errors import BadInput
 
 if TYPE_CHECKING:
+    from ccx.cli.options.sources import Sources
     from ccx.client import Client
     from ccx.wire import Submission, SubmissionRequest
 
@@ -66,10 +67,7 @@ def run(
     if interactive and (json or expect is not None):
         raise BadInput("--interactive: a program that is typed to has no --json and no --expect; leave them out.")
     sources = collect(files)
-    stdin, is_all = b"", True
-    if not (interactive or sources.is_piped_in):
-        needs_all = json or expect is not None
-        stdin, is_all = (read_stdin(), True) if needs_all else read_stdin_so_far()
+    stdin, typed = _input(sources, interactive=interactive, needs_all=json or expect is not None)
     program = Program(
         sources=sources,
         language=language,
@@ -80,11 +78,22 @@ def run(
         compare=parse_comparison(compare),
         limits=parse_limits(limit or ()),
         artifacts=tuple(artifact or ()),
-        stdin=stdin if is_all else b"",
+        stdin=stdin,
     )
     presentation = Presentation(quiet, json, artifacts_dir, has_input=interactive or has_input())
-    typed = None if is_all and not interactive else b"" if is_all else stdin
     return asyncio.run(_run(program, presentation, server, typed))
+
+
+def _input(sources: Sources, *, interactive: bool, needs_all: bool) -> tuple[bytes, bytes | None]:
+    """What is sent with the program, and what is typed to it first: None where it has all of its input then."""
+    if interactive:
+        return b"", b""
+    if sources.is_piped_in:
+        return b"", None
+    if needs_all:
+        return read_stdin(), None
+    data, is_all = read_stdin_so_far()
+    return (data, None) if is_all else (b"", data)
 
 
 async def _run(program: Program, presentation: Presentation, server: str | None, typed: bytes | None) -> int:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ccx.cli.embedded import embedded_node
-from ccx.client import DEFAULT_SERVER, Client
+from ccx.client import Client
+from ccx.node_address import DEFAULT_SERVER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

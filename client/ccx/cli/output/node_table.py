@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ccx.cli.output.harmless import harmless
+from ccx.cli.output.submission_table import shown_id
 from ccx.wire import NodeHealth, NodeInfo, SubmissionSummary
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ _COLORS = {NodeHealth.OK: "green", NodeHealth.DRAINING: "yellow", NodeHealth.DEG
 _NUMBERS = ("RUNNING", "QUEUED", "SENT ON", "CPU", "MEMORY", "LOAD")
 _OF_WIDE_TERMINALS = {"QUEUED", "SENT ON", "LOAD"}
 _WIDE = 80
-_SHOWN_OF_AN_ID = 8  # its end: the ids of one minute begin alike
 _MINUTE, _HOUR = 60, 3600
 
 
@@ -48,7 +48,7 @@ def submissions_table(nodes: tuple[NodeInfo, ...], running: tuple[SubmissionSumm
     for submission_id, node in shown:
         told = known.get(submission_id)
         facts = (told.language, _age(told, datetime.now(UTC)), told.client or "") if told else ()
-        table.add_row(submission_id[-_SHOWN_OF_AN_ID:], harmless(node), *facts)
+        table.add_row(shown_id(submission_id), harmless(node), *facts)
     if len(shown) < len(found):
         table.add_row(f"and {len(found) - len(shown)} more")
     return table

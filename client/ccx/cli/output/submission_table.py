@@ -17,6 +17,11 @@ _SHOWN_OF_AN_ID = 8  # its end: the ids of one minute begin alike
 _A_DAY = timedelta(days=1)
 
 
+def shown_id(submission_id: str) -> str:
+    """What a table has of an id, and a user may give instead of it."""
+    return submission_id[-_SHOWN_OF_AN_ID:]
+
+
 def status_line(submission: Submission) -> str:
     """How a submission is, in one line."""
     match submission.state:
@@ -46,7 +51,7 @@ def _row(submission: SubmissionSummary, now: datetime) -> tuple[str, ...]:
     if submission.started_at and submission.finished_at:
         took = f"{(submission.finished_at - submission.started_at).total_seconds():.2f} s"
     return (
-        submission.id[-_SHOWN_OF_AN_ID:],
+        shown_id(submission.id),
         submission.verdict or submission.state,
         harmless(submission.language),
         harmless(submission.node or ""),

@@ -15,9 +15,9 @@ from contextlib import ExitStack, aclosing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ccx.cli.output.live_output import lost
+from ccx.cli.output.live_output import Followed, told_where_it_is_lost
 from ccx.cli.output.progress import Progress
-from ccx.errors import BadInput, NodeUnreachable, UnexpectedAnswer
+from ccx.errors import BadInput, UnexpectedAnswer
 from ccx.events import Done, Output, Queued, Started
 from ccx.messages import Terminal
 
@@ -56,29 +56,24 @@ class _Conversation:
         self._passage = passage
         self._stack = stack
         self._first = first
-        self._submission_id = ""
         self._in_terminal = in_terminal
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def hold(self) -> Submission:
         try:
-            with Progress() as progress:
-                return await self._follow(progress)
-        except NodeUnreachable as error:
-            if not self._submission_id:
-                raise
-            raise lost(self._submission_id) from error
+            with told_where_it_is_lost() as followed, Progress() as progress:
+                return await self._follow(followed, progress)
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _follow(self, progress: Progress) -> Submission:
+    async def _follow(self, followed: Followed, progress: Progress) -> Submission:
         async with aclosing(self._session.events()) as events:
             async for event in events:
                 match event:
                     case Queued():
-                        self._submission_id = event.submission_id
+                        followed.submission_id = event.submission_id
                         progress.waiting(event.position)
                     case Started():
                         progress.clear()
@@ -86,7 +81,7 @@ class _Conversation:
                     case Output():
                         self._passage.write(event)
                     case Done():
-                        return event.submission or await self._client.submission(self._submission_id)
+                        return event.submission or await self._client.submission(followed.submission_id)
                     case _:
                         pass
         raise UnexpectedAnswer("The node ended the session before the program had ended.")

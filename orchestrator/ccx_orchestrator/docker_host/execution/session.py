@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -30,7 +29,7 @@ from ccx_orchestrator.docker_host.runner.protocol import (
     step_frame,
 )
 from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandbox
-from ccx_orchestrator.domain.events import ArtifactSent, EndedBy, Finished, How, Output, StepJudged, StepReport, Stream
+from ccx_orchestrator.domain.events import ArtifactSent, Finished, Output, StepJudged, StepReport, Stream
 from ccx_orchestrator.domain.plan import Case, Plan, Step
 from ccx_orchestrator.domain.verdicts import Judgement, judge, judge_compile, judge_output
 from ccx_orchestrator.ports.execution import Controls, Emit, SandboxLost
@@ -92,10 +91,10 @@ class RunnerSession:
         """The events with which it ends where the kernel killed the runner too, because the memory was used up."""
         compiling = self._plan.compile if self._awaited == COMPILE_STEP else None
         limits = self._sandbox.held_to(compiling.limits) if compiling else self._plan.limits
-        report = _killed_at(limits.memory_bytes)
+        report = StepReport.killed(memory_bytes=limits.memory_bytes, oom_kills=1)  # nobody was left to count the rest
         judgement = judge_compile(report, limits) if compiling else judge(report, limits)
         if self._awaited is not None:
-            await self._tell(None if compiling else self._awaited - FIRST_CASE_STEP, report, judgement)
+            await self._tell(_case_of(self._awaited), report, judgement)
         await self._emit(Finished(judgement.verdict, judgement.message))
 
     async def _tell_last_figures(self) -> None:
@@ -106,8 +105,7 @@ class RunnerSession:
             async with asyncio.timeout(LAST_FIGURES_SECONDS):
                 await self._link.send(cancel_frame(number))
                 report = await self._result_of(number)
-                case = None if number == COMPILE_STEP else number - FIRST_CASE_STEP
-                await self._tell(case, report, judge(report, self._plan.limits))
+                await self._tell(_case_of(number), report, judge(report, self._plan.limits))
 
     async def _compile(self) -> Judgement | None:
         """Run the compiler, if the language has one; how it failed, None where it did not."""
@@ -183,7 +181,7 @@ class RunnerSession:
 
     async def _pass_on(self, step: int, is_stderr: bool, data: bytes) -> None:
         running = self._known(step)
-        case = None if step == COMPILE_STEP else step - FIRST_CASE_STEP
+        case = _case_of(step)
         if case is not None and not is_stderr and self._plan.cases[case].expected_stdout is not None:
             running.stdout += data
         await self._emit(Output(case, Stream.STDERR if is_stderr else Stream.STDOUT, data))
@@ -223,29 +221,16 @@ class RunnerSession:
             yield piece.data
 
 
+def _case_of(step: int) -> int | None:
+    """The case that a step runs, None for the compiler's."""
+    return None if step == COMPILE_STEP else step - FIRST_CASE_STEP
+
+
 async def _compared(expected: str, actual: bytes, how: Comparison) -> Judgement:
     """The judgement of an output. A large one is compared beside the event loop, which others wait for."""
     if len(actual) <= SMALL_OUTPUT_BYTES:
         return judge_output(expected, actual, how)
     return await asyncio.to_thread(judge_output, expected, actual, how)
-
-
-def _killed_at(memory_bytes: int) -> StepReport:
-    """What is known of a step that went with its runner: nobody was left to count the rest."""
-    return StepReport(
-        how=How.SIGNALLED,
-        code=signal.SIGKILL,
-        ended_by=EndedBy.NOTHING,
-        cpu_seconds=0.0,
-        wall_seconds=0.0,
-        memory_bytes=memory_bytes,
-        stdout_bytes=0,
-        stderr_bytes=0,
-        oom_kills=1,
-        refused_forks=0,
-        marker_found=False,
-        left_behind=0,
-    )
 
 
 def _unexpected(frame: Frame) -> SandboxLost:

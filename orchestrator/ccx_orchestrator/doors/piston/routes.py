@@ -14,10 +14,9 @@ from starlette.status import (
     HTTP_400_BAD_REQUEST,
     HTTP_403_FORBIDDEN,
     HTTP_404_NOT_FOUND,
-    HTTP_500_INTERNAL_SERVER_ERROR,
 )
 
-from ccx.errors import InvalidSubmission, ProblemError, UnknownLanguage
+from ccx.errors import InternalError, InvalidSubmission, ProblemError, UnknownLanguage
 from ccx.wire import Verdict
 from ccx.wire.complaints import complaint
 from ccx_orchestrator.api.clients import client_of
@@ -90,15 +89,9 @@ class _Door:
         accepted = await submissions.accept(asked, client_of(request), is_attended=True)
         result = await result_of(submissions, accepted.id, request, partial(submissions.cancel, accepted.id))
         if result.verdict is Verdict.INTERNAL_ERROR:
-            raise _Failed(result.message or "The node failed.")
+            raise InternalError(result.message or "The node failed.")
         journal = await submissions.event_stream.journal(accepted.id)
         return outgoing.execution(result, language, (entry.told for entry in journal.entries))
-
-
-class _Failed(ProblemError):
-    """A run that came to nothing by a fault of ours."""
-
-    slug, status, title = "internal-error", HTTP_500_INTERNAL_SERVER_ERROR, "The node failed"
 
 
 def _problem(error: ProblemError) -> Response:

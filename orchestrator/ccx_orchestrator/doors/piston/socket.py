@@ -13,6 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from ccx.errors import ProblemError
 from ccx.events import parse_event
+from ccx.messages import INPUT_WINDOW
 from ccx.wire import LanguageInfo
 from ccx.wire.complaints import complaint
 from ccx_orchestrator.api.clients import client_of
@@ -29,7 +30,6 @@ INIT_SECONDS = 1.0  # as theirs
 ALREADY_INITIALIZED, INITIALIZATION_TIMEOUT, NOTIFIED_ERROR = 4000, 4001, 4002
 NOT_YET_INITIALIZED, ONLY_STDIN, INVALID_SIGNAL = 4003, 4004, 4005
 JOB_COMPLETED = 4999
-MOST_UNTAKEN = 65_536  # what may be typed ahead of the program: see `ccx.messages`
 PIECE_BYTES = 16_384
 _SIGNALS = {name: Signals[name] for name in ("SIGINT", "SIGTERM", "SIGKILL")}
 
@@ -163,7 +163,7 @@ class _Job:
         """Type it, and wait where the program is slow to take it: their clients know of no bound."""
         for start in range(0, len(data), PIECE_BYTES):
             piece = data[start : start + PIECE_BYTES]
-            while self._untaken + len(piece) > MOST_UNTAKEN:
+            while self._untaken + len(piece) > INPUT_WINDOW:
                 self._untaken -= await self._console.credit()
             self._untaken += len(piece)
             self._console.do(Typed(piece))
