@@ -20,11 +20,14 @@ from ccx.errors import CcxError, NodeUnreachable, UnexpectedAnswer, from_problem
 from ccx.events import Done, Event, parse_event, type_of_ndjson
 from ccx.keep_alive import keep_alive
 from ccx.node_address import DEFAULT_SERVER, address_of
+from ccx.trust import tls_context
 from ccx.wire import (
     Announcement,
     Health,
+    Identity,
     LanguageInfo,
     Lease,
+    NewToken,
     NodeInfo,
     NodeReport,
     Problem,
@@ -32,6 +35,8 @@ from ccx.wire import (
     Submission,
     SubmissionPage,
     SubmissionRequest,
+    TokenInfo,
+    TokenRequest,
     Usage,
     Verdict,
     type_of_json,
@@ -39,6 +44,7 @@ from ccx.wire import (
 )
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
     from pathlib import Path
 
@@ -67,11 +73,16 @@ _NODES = TypeAdapter(tuple[NodeInfo, ...])
 _NODE = TypeAdapter(NodeInfo)
 _REPORT = TypeAdapter(NodeReport)
 _USAGE = TypeAdapter(Usage)
+_IDENTITY = TypeAdapter(Identity)
+_TOKENS = TypeAdapter(tuple[TokenInfo, ...])
+_NEW_TOKEN = TypeAdapter(NewToken)
 
 
 class Client:
     """A node's API. Use it as `async with Client(server_url) as client:`; one client may serve many tasks at once.
 
+    `token` is sent with every request, where the node asks who is there. `ca` is a file in PEM, or its text: who may
+    have signed the node's certificate, beside the authorities of the system; `tls` says it all instead.
     `uds` is the Unix socket of a node on this machine; then `server_url` plays no part. `headers` go with every
     request. Proxies named in the environment are not used.
 
@@ -83,19 +94,27 @@ class Client:
     """
 
     def __init__(
-        self, server_url: str = DEFAULT_SERVER, *, uds: Path | None = None, headers: Mapping[str, str] | None = None
+        self,
+        server_url: str = DEFAULT_SERVER,
+        *,
+        token: str | None = None,
+        ca: Path | str | None = None,
+        tls: ssl.SSLContext | None = None,
+        uds: Path | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         address = httpx2.URL("http://ccx") if uds is not None else address_of(server_url)
         self._where = f"the socket {uds}" if uds is not None else str(address.copy_with(userinfo=b""))
         self._uds = uds
-        self._headers = dict(headers or {})
+        self._headers = dict(headers or {}) | ({"authorization": f"Bearer {token}"} if token else {})
+        self._tls = (tls or tls_context(ca)) if address.scheme == "https" else None
         self._http = httpx2.AsyncClient(
             base_url=address,
             # Zipping costs more than it saves between machines of one house.
-            headers={"accept-encoding": "identity"} | dict(headers or {}),
+            headers={"accept-encoding": "identity"} | self._headers,
             transport=httpx2.AsyncHTTPTransport(
                 uds=None if uds is None else str(uds),
-                verify=address.scheme == "https",
+                verify=self._tls or False,
                 limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS),
                 socket_options=None if uds is not None else keep_alive(),
             ),
@@ -190,7 +209,7 @@ class Client:
         base = self._http.base_url
         path = base.path.rstrip("/") + "/v1/interactive"
         address = base.copy_with(scheme="wss" if base.scheme == "https" else "ws", path=path)
-        async with open_session(str(address), self._uds, request, terminal, self._headers) as session:
+        async with open_session(str(address), self._uds, request, terminal, self._headers, self._tls) as session:
             session.taken = taken
             yield session
 
@@ -231,11 +250,44 @@ class Client:
 
     async def announce(self, name: str, announcement: Announcement) -> NodeInfo:
         """Tell a master of a node that takes overflow. To be repeated every few seconds."""
-        return await self._call("PUT", f"/v1/nodes/{quote(name, safe='')}", _NODE, body=announcement.model_dump_json())
+        return await self._call(
+            "PUT", f"/v1/nodes/{quote(name, safe='')}", _NODE, body=announcement.model_dump_json(exclude_unset=True)
+        )
 
     async def withdraw(self, name: str) -> NodeInfo:
         """Tell a master that a node takes no more overflow."""
         return await self._call("DELETE", f"/v1/nodes/{quote(name, safe='')}", _NODE)
+
+    async def who_am_i(self) -> Identity:
+        """Whom the node takes this client for, and what it may do there."""
+        return await self._call("GET", "/v1/whoami", _IDENTITY)
+
+    async def authority(self) -> str:
+        """The certificate, in PEM, of the authority that the node has of its own. Check its fingerprint."""
+        async with self._exchange("GET", "/v1/ca", headers={}) as response:
+            body = await self._body(response, LARGEST_REPORT_BYTES)
+            if not response.is_success:
+                raise self._refusal(response, body)
+            return body.decode()
+
+    async def tokens(self) -> tuple[TokenInfo, ...]:
+        """All tokens of the node, by name; for administrators."""
+        return await self._call("GET", "/v1/tokens", _TOKENS)
+
+    async def create_token(self, asked: TokenRequest) -> NewToken:
+        """Make a token. It is shown this once."""
+        return await self._call("POST", "/v1/tokens", _NEW_TOKEN, body=asked.model_dump_json(exclude_defaults=True))
+
+    async def rotate_token(self, name: str) -> NewToken:
+        """Have another token in place of the one of that name."""
+        return await self._call("POST", f"/v1/tokens/{quote(name, safe='')}/rotate", _NEW_TOKEN)
+
+    async def revoke_token(self, name: str) -> None:
+        """End a token."""
+        async with self._exchange("DELETE", f"/v1/tokens/{quote(name, safe='')}", headers={}) as response:
+            body = await self._body(response, LARGEST_REPORT_BYTES)
+            if not response.is_success:
+                raise self._refusal(response, body)
 
     async def renew(self, master: str, lease: Lease) -> NodeReport:
         """Tell a node that this master lives; what the node tells of itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 
 _TROUBLES = {
     errno.ECONNREFUSED: "nobody listens there",
@@ -21,6 +22,10 @@ def connection_trouble(error: BaseException) -> str:
     while cause is not None:
         if isinstance(cause, socket.gaierror):
             return "no such host"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted here: {cause.verify_message}; 'ccx login' tells whom to trust"
+        if isinstance(cause, ssl.SSLError):
+            return "it does not speak TLS as it should"
         if isinstance(cause, OSError) and cause.errno in _TROUBLES:
             return _TROUBLES[cause.errno]
         cause = cause.__cause__ or cause.__context__

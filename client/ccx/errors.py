@@ -6,6 +6,10 @@
     │   ├── UnknownLanguage          422
     │   ├── SubmissionNotFound       404
     │   ├── NodeNotFound             404
+    │   ├── Unauthenticated          401
+    │   ├── Forbidden                403
+    │   ├── TokenNotFound            404
+    │   ├── TokenExists              409
     │   ├── NotOfTheCluster          403
     │   ├── ForeignOrigin            403
     │   ├── ForeignHost              421
@@ -16,6 +20,8 @@
     │   ├── UnsupportedMediaType     415
     │   ├── KeyReused                409
     │   ├── QueueFull                429
+    │   ├── QuotaExceeded            429
+    │   ├── TooManyWrongTokens       429
     │   ├── InternalError            500
     │   ├── EngineUnavailable        503
     │   ├── ImageMissing             503
@@ -89,6 +95,30 @@ class NotOfTheCluster(ProblemError):
     slug, status, title = "not-of-the-cluster", 403, "The cluster's token is missing or wrong"
 
 
+class Unauthenticated(ProblemError):
+    """The node asks who is there, and was not told, or not by a token that it knows."""
+
+    slug, status, title = "unauthenticated", 401, "A token is needed"
+
+
+class Forbidden(ProblemError):
+    """The node knows who is there, and that is not enough."""
+
+    slug, status, title = "forbidden", 403, "The token's role may not do this"
+
+
+class TokenNotFound(ProblemError):
+    """No token has this name."""
+
+    slug, status, title = "token-not-found", 404, "No such token"
+
+
+class TokenExists(ProblemError):
+    """There is a token of this name already."""
+
+    slug, status, title = "token-exists", 409, "The name belongs to another token"
+
+
 class ForeignOrigin(ProblemError):
     """A browser sends it for a page of another site."""
 
@@ -141,6 +171,18 @@ class QueueFull(ProblemError):
     slug, status, title = "queue-full", 429, "The queue is full"
 
 
+class QuotaExceeded(ProblemError):
+    """The caller has used what its token allows; `retry_after_seconds` says when to come again."""
+
+    slug, status, title = "quota-exceeded", 429, "The token allows no more at a time"
+
+
+class TooManyWrongTokens(ProblemError):
+    """Wrong tokens came from this address again and again; right ones are still taken."""
+
+    slug, status, title = "too-many-wrong-tokens", 429, "Too many wrong tokens"
+
+
 class InternalError(ProblemError):
     """A fault of the node; its log says which."""
 
@@ -186,6 +228,10 @@ PROBLEMS: tuple[type[ProblemError], ...] = (
     UnknownLanguage,
     SubmissionNotFound,
     NodeNotFound,
+    Unauthenticated,
+    Forbidden,
+    TokenNotFound,
+    TokenExists,
     NotOfTheCluster,
     ForeignOrigin,
     ForeignHost,
@@ -196,6 +242,8 @@ PROBLEMS: tuple[type[ProblemError], ...] = (
     UnsupportedMediaType,
     KeyReused,
     QueueFull,
+    QuotaExceeded,
+    TooManyWrongTokens,
     InternalError,
     EngineUnavailable,
     ImageMissing,

@@ -111,6 +111,7 @@ async def open_session(
     request: SubmissionRequest,
     terminal: Terminal | None,
     headers: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Session]:
     """A session at the node of that `ws://` or `wss://` address, or behind that Unix socket. Leaving the context ends
     the program. Raises NodeUnreachable.
@@ -120,6 +121,7 @@ async def open_session(
         address,
         proxy=None,
         additional_headers=headers,
+        ssl=tls,
         compression=None,
         open_timeout=CONNECT_SECONDS,
         max_size=LARGEST_MESSAGE_BYTES,

@@ -5,23 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 import uvloop
 
 from ccx_orchestrator import logs
-from ccx_orchestrator.bootstrap import RunningNode, open_node
+from ccx_orchestrator.access.hosts import host_of
+from ccx_orchestrator.access.posture import Posture
+from ccx_orchestrator.bootstrap import RunningNode, names_of_node, open_node
 from ccx_orchestrator.docker_host.checks.image_check import prove
 from ccx_orchestrator.docker_host.engine.client import connect
 from ccx_orchestrator.docker_host.image_builds.build import Workshop, build
 from ccx_orchestrator.doctor.examination import examine
-from ccx_orchestrator.domain.addresses import url_of
+from ccx_orchestrator.domain.addresses import EVERYWHERE, url_of
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.serving import StopSignals, listen, serving
 from ccx_orchestrator.settings import Settings, load_settings
+from ccx_orchestrator.tls import Certificate, certificate_of, describe, names_of_machine
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +54,14 @@ def serve(
         languages=languages,
         **of_cluster,
     )
+    posture = settings.locks.posture()
     logs.set_up(settings.log_level)
+    if posture is Posture.INSECURE:
+        log.warning(
+            "other machines reach this node without locks, as --insecure says",
+            asks_for_tokens=settings.locks.asks_for_tokens,
+            tls=settings.locks.has_tls,
+        )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings))
 
@@ -62,19 +74,38 @@ async def _serve(settings: Settings) -> int:
         full_name = await asyncio.to_thread(socket.getfqdn)
         settings = settings.model_copy(update={"port": port, "hosts": (*settings.hosts, full_name)})
         bounds: dict[str, Any] = {"read_seconds": settings.read_seconds, "max_connections": settings.max_connections}
-        async with open_node(settings) as node, serving(node.app, listening, **bounds):
+        async with (
+            _certificate(settings) as (files, context),
+            open_node(settings, files.authority_text() if files else None) as node,
+            serving(node.app, listening, tls=context, **bounds),
+        ):
             signals = StopSignals()  # before anybody is told that there is something to stop
             served = ", ".join(language.name for language in node.languages.all()) or "no language"
             sys.stderr.write(
-                f"ccx: node {settings.name!r} serves {served} with {settings.max_tasks} slots on {url_of(host, port)}"
-                " (Ctrl-C stops it)\n"
+                f"ccx: node {settings.name!r} serves {served} with {settings.max_tasks} slots on"
+                f" {url_of(host, port, is_encrypted=context is not None)} (Ctrl-C stops it)\n"
             )
+            if files and (told := describe(files)):
+                sys.stderr.write(f"ccx: {told}\n")
             async with node.joined():
                 stopped_by = await signals.first
             log.info("stopping", signal=stopped_by.name, seconds=settings.shutdown_seconds)
             sys.stderr.write(_waiting_for(node))
             ended_clean = await _drained(node, signals)
     return 0 if ended_clean else EXIT_CUT_SHORT
+
+
+@asynccontextmanager
+async def _certificate(settings: Settings) -> AsyncIterator[tuple[Certificate | None, ssl.SSLContext | None]]:
+    """What the node serves with, where it is to serve with TLS."""
+    if not settings.locks.has_tls:
+        yield None, None
+        return
+    names = dict.fromkeys((*(host_of(name) for name in names_of_node(settings)), *names_of_machine()))
+    wanted = tuple(name for name in names if name and name not in EVERYWHERE)
+    folder = settings.state_dir / "tls"
+    async with certificate_of(folder, settings.name, wanted, settings.given_certificate) as found:
+        yield found
 
 
 def _waiting_for(node: RunningNode) -> str:
@@ -99,11 +130,12 @@ async def _drained(node: RunningNode, signals: StopSignals) -> bool:
 
 def doctor(report: Callable[[dict[str, str]], None]) -> None:
     """Examine this host; `report` gets each finding as it is made: name, status, detail, remedy. Raises BadSettings."""
-    settings = load_settings(name=f"doctor-{os.getpid()}")
+    locks = load_settings().locks
+    settings = load_settings(name=f"doctor-{os.getpid()}", host="127.0.0.1", access=False)
     logs.set_up("critical")  # what goes wrong is in the findings
 
     async def examine_all() -> None:
-        async for finding in examine(settings):
+        async for finding in examine(settings, locks):
             report(finding.as_json())
 
     asyncio.run(examine_all())

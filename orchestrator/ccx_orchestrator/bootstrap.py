@@ -17,10 +17,12 @@ from fastapi import FastAPI
 
 from ccx.errors import EngineUnavailable
 from ccx.wire import Announcement, PoolHealth
+from ccx_orchestrator.access.doorkeeper import Doorkeeper
 from ccx_orchestrator.access.hosts import KnownHosts
 from ccx_orchestrator.access.origins import KnownOrigins
+from ccx_orchestrator.access.token_desk import TokenDesk
 from ccx_orchestrator.api.app import create_app
-from ccx_orchestrator.api.node import Gate, Node
+from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.background import background
 from ccx_orchestrator.callbacks.caller import HttpCaller
 from ccx_orchestrator.callbacks.delivery import Callbacks
@@ -50,6 +52,7 @@ from ccx_orchestrator.ports.execution import Executor
 from ccx_orchestrator.ports.metering import Meter
 from ccx_orchestrator.ports.nodes import NodeLink, Peers
 from ccx_orchestrator.ports.store import Keeper
+from ccx_orchestrator.ports.tokens import Tokens
 from ccx_orchestrator.settings import Settings
 from ccx_orchestrator.slave_link.announcement import announcing
 from ccx_orchestrator.slave_link.dns_discovery import check_name, resolve
@@ -67,6 +70,10 @@ log = structlog.get_logger(__name__)
 class AnyStore(Keeper, Outbox, Protocol):
     """All that every store is."""
 
+    @property
+    def tokens(self) -> Tokens:
+        """Those who may come in."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunningNode:
@@ -82,7 +89,8 @@ class RunningNode:
     async def joined(self) -> AsyncIterator[None]:
         """Masters that it was told to join know of it for as long as the context lasts."""
         settings = self.settings
-        announcement = Announcement(url=settings.advertise, port=settings.port)
+        encrypted = {"is_encrypted": True} if settings.locks.has_tls else {}  # older masters do not know the word
+        announcement = Announcement(url=settings.advertise, port=settings.port, **encrypted)
         async with announcing(settings.name, announcement, settings.join, self.identity):
             yield
 
@@ -92,9 +100,9 @@ class RunningNode:
 
 
 @asynccontextmanager
-async def open_node(settings: Settings) -> AsyncIterator[RunningNode]:
+async def open_node(settings: Settings, authority: bytes | None = None) -> AsyncIterator[RunningNode]:
     """A node, from its engine to its application, for as long as the context lasts. `settings.port` is the one it
-    listens on.
+    listens on, `authority` the certificate, in PEM, that its own is signed with, where that is nobody else's.
 
     Raises EngineUnavailable, UnknownLanguage, ImageMissing, BadLanguageFolder or BadRuntime, each with its remedy.
     """
@@ -107,6 +115,7 @@ async def open_node(settings: Settings) -> AsyncIterator[RunningNode]:
             submissions, cluster = parts.submissions, parts.cluster
             metrics.watch(submissions.backlog, submissions)
             metrics.watch_pool(here.pool)
+            tokens = store.tokens if settings.locks.asks_for_tokens else None
             node = Node(
                 settings.name,
                 submissions,
@@ -115,10 +124,13 @@ async def open_node(settings: Settings) -> AsyncIterator[RunningNode]:
                 metrics.page,
                 here.pool,
                 cluster,
-                Gate(parts.identity.token),
-                KnownHosts.of(*_names(settings)),
-                KnownOrigins(settings.origins),
-                settings.read_seconds,
+                doorkeeper=Doorkeeper(parts.identity.token, tokens, settings.anonymous, settings.public),
+                desk=TokenDesk(tokens) if tokens else None,
+                posture=settings.locks.posture(),
+                authority=authority,
+                hosts=KnownHosts.of(*names_of_node(settings)),
+                origins=KnownOrigins(settings.origins),
+                read_seconds=settings.read_seconds,
             )
             try:
                 async with submissions.at_work(), _callbacks(settings, store, meter), _cluster_at_work(settings, parts):
@@ -129,7 +141,7 @@ async def open_node(settings: Settings) -> AsyncIterator[RunningNode]:
                 await submissions.drain(0)  # a no-op where the node was drained in good order
 
 
-def _names(settings: Settings) -> tuple[str, ...]:
+def names_of_node(settings: Settings) -> tuple[str, ...]:
     """By which names this node is reached, as far as it can know."""
     advertised = urlsplit(settings.advertise).netloc if settings.advertise else ""
     return (*settings.hosts, settings.name, settings.host, advertised, socket.gethostname())
@@ -178,7 +190,7 @@ class _Parts:
 
 def _connect(settings: Settings, here: _Here, store: Keeper, meter: Meter) -> _Parts:
     this = ThisNode(settings.name, uuid4().hex, utc_now())
-    identity = NodeIdentity(this.incarnation, settings.token())
+    identity = NodeIdentity(this.incarnation, settings.token(), settings.ca)
     links: dict[str, NodeLink] = {}
     capacity = Capacity(settings.max_tasks, 0, frozenset(here.languages.names()))
     dispatcher = Dispatcher(Dispatch(capacity), here.executor, links, UnservedLanes(settings.unserved_seconds))
@@ -262,7 +274,13 @@ async def _open_store(settings: Settings) -> AsyncIterator[AnyStore]:
             store = await stack.enter_async_context(open_sqlite(path, owner, settings.sqlite_synchronous))
         else:
             shared = open_postgres(
-                settings.database_url, owner, settings.name, settings.lease_seconds, settings.reached_at, settings.port
+                settings.database_url,
+                owner,
+                settings.name,
+                settings.lease_seconds,
+                settings.reached_at,
+                settings.port,
+                is_encrypted=settings.locks.has_tls,
             )
             store = await stack.enter_async_context(shared)
         retention = Retention(store, settings.retention_seconds, settings.retention_count, utc_now)

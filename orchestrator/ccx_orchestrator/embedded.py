@@ -31,6 +31,8 @@ async def embedded_node() -> AsyncIterator[Path]:
         shutdown_seconds=0,
         database_url="memory:",  # nobody can ask it anything afterwards
         pool=False,  # it serves one submission
+        host="127.0.0.1",  # it listens nowhere, and nobody else can reach it
+        access=False,
     )
     logs.set_up(settings.log_level)
     with tempfile.TemporaryDirectory(prefix="ccx-") as folder, socket.socket(socket.AF_UNIX) as listening:

@@ -6,6 +6,7 @@ import asyncio
 import resource
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -55,10 +56,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serving(
-    app: FastAPI, listening: socket.socket, *, read_seconds: float = READ_SECONDS, max_connections: int | None = None
+    app: FastAPI,
+    listening: socket.socket,
+    *,
+    read_seconds: float = READ_SECONDS,
+    max_connections: int | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
     """The application behind a socket that listens already, which is closed at the end. A head must be there within
-    `read_seconds`; None: as many connections as descriptors allow.
+    `read_seconds`; None: as many connections as descriptors allow. With `tls` nothing
+    is said in plain text.
     """
     bounds = ConnectionBounds(max_connections or _affordable_connections())
     http, web_socket = strict_protocols(bounds, read_seconds)
@@ -74,6 +81,7 @@ async def serving(
         ws_max_size=LARGEST_MESSAGE_BYTES,
         ws_per_message_deflate=False,  # a byte typed, a byte shown: there is nothing to compress
         timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve([listening]), name="uvicorn")

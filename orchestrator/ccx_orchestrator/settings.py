@@ -27,13 +27,17 @@ from ccx.errors import BadInput
 from ccx.wire import HIGHEST_PRIORITY
 from ccx.wire.complaints import complaint, meant
 from ccx_orchestrator.access.connections import READ_SECONDS
+from ccx_orchestrator.access.posture import Locks
 from ccx_orchestrator.domain.addresses import EVERYWHERE, url_of
 
 CONFIG_FILE = "ccx.toml"
 PREFIX = "CCX_"
 # Read by others than a node: the command line, the compose files, the tests and the benchmarks.
 CONFIG_VARIABLE = "CCX_CONFIG"
-OTHER_VARIABLES = (CONFIG_VARIABLE, "CCX_SERVER", "CCX_DEBUG", "CCX_PUBLISH", "CCX_PREFIX", "CCX_SLOTS")
+OTHER_VARIABLES = (
+    *(CONFIG_VARIABLE, "CCX_SERVER", "CCX_DEBUG", "CCX_PUBLISH", "CCX_PREFIX", "CCX_SLOTS"),
+    *("CCX_TOKEN", "CCX_TOKEN_FILE"),
+)
 OTHER_PREFIXES = ("CCX_DOCKER_", "CCX_BENCH_", "CCX_CHAOS_", "CCX_NODE_IMAGE", "CCX_PROXY_IMAGE")
 
 _files: ContextVar[tuple[Path, ...]] = ContextVar("files", default=())
@@ -94,6 +98,16 @@ class Settings(BaseSettings):
     max_connections: Annotated[int, Field(ge=2)] | None = None
     max_body_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
     shutdown_seconds: Annotated[float, Field(ge=0)] = 20.0
+    # Locks: whether callers need tokens (None: where other machines reach this node), what who has none may do, and
+    # what is shown to anybody; TLS, with a certificate of one's own or one the node makes; or neither, on purpose.
+    access: bool | None = None
+    anonymous: Literal["none", "read", "user"] = "none"
+    public: Annotated[tuple[Literal["docs", "metrics"], ...], NoDecode] = ("docs",)
+    insecure: bool = False
+    tls: bool = False
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    ca: Path | None = None  # whom other nodes' certificates may be signed by, beside the authorities of the system
     slaves: Annotated[tuple[str, ...], NoDecode] = ()
     join: Annotated[tuple[str, ...], NoDecode] = ()
     slave_dns: Annotated[tuple[str, ...], NoDecode] = ()
@@ -103,7 +117,7 @@ class Settings(BaseSettings):
     unserved_seconds: Annotated[float, Field(ge=0)] = 60.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("slaves", "join", "slave_dns", "hosts", "origins", "doors", mode="before")
+    @field_validator("slaves", "join", "slave_dns", "hosts", "origins", "doors", "public", mode="before")
     @classmethod
     def _split_addresses(cls, value: object) -> object:
         """`http://h1:8700,http://h2:8700` as the environment has it."""
@@ -119,9 +133,23 @@ class Settings(BaseSettings):
             raise BadSettings(f"The file {str(self.cluster_token_file)!r} with the cluster's token: {error}") from error
 
     @property
+    def given_certificate(self) -> tuple[Path, Path] | None:
+        """The operator's certificate and its key. Raises BadSettings where one of both is missing."""
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise BadSettings("The settings tls_certificate and tls_key need each other: name both files, or none.")
+        return (self.tls_certificate, self.tls_key) if self.tls_certificate and self.tls_key else None
+
+    @property
+    def locks(self) -> Locks:
+        """Whether the node may start at its address."""
+        return Locks(self.host, self.access, self.tls or self.given_certificate is not None, self.insecure)
+
+    @property
     def reached_at(self) -> str | None:
         """The URL by which other nodes reach this one; None where it listens everywhere, and only they can tell."""
-        return self.advertise or (None if self.host in EVERYWHERE else url_of(self.host, self.port))
+        return self.advertise or (
+            None if self.host in EVERYWHERE else url_of(self.host, self.port, is_encrypted=self.locks.has_tls)
+        )
 
     @property
     def is_cluster(self) -> bool:

@@ -186,6 +186,7 @@ class Host:
             folder,
             "--host",
             "0.0.0.0",
+            "--insecure",  # the link is a network namespace of the test
             *arguments,
             prefix=self.inside(),
             quiet=quiet,

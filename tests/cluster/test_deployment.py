@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ccx.client import Client
-from ccx.errors import NodeUnreachable
+from ccx.errors import NodeUnreachable, Unauthenticated
 from ccx.wire import NodeHealth, Verdict
 from tests.cluster.hosts import Host, docker_host, saved_images
 from tests.cluster.proxy_requests import ASKING, requests
@@ -73,6 +73,7 @@ class Compose:
             CCX_DOCKER_SOCKET=socket,
             CCX_DOCKER_GROUP=str(Path(socket).stat().st_gid),
             CCX_PUBLISH="8700",
+            CCX_CLUSTER_TOKEN="a secret of the cluster",
             DOCKER_HOST=self.host.engine,
         )
 
@@ -86,6 +87,10 @@ class Compose:
             raise
         finally:
             self("down", "--timeout", "30", "--volumes")
+
+    def first_token(self) -> str:
+        """Made by the command that compose.yaml names."""
+        return self("exec", "-T", "master", "ccx", "token", "create", "root", "--role", "admin").strip()
 
     def containers(self) -> dict[str, dict[str, Any]]:
         """What the engine tells of each service's container."""
@@ -109,9 +114,9 @@ async def until_all_have_joined(client: Client) -> None:
     await eventually(have_joined, "the slaves have joined")
 
 
-async def run_some(host: Host) -> None:
+async def run_some(host: Host, token: str) -> None:
     """Programs of all languages, each on its own slave."""
-    async with Client(host.url) as client:
+    async with Client(host.url, token=token) as client:
         await until_all_have_joined(client)
         ran = await asyncio.gather(*(run(client, name, HELLO[name], limits=LIMITS) for name in LANGUAGES * 2))
         nodes = await client.nodes()
@@ -123,13 +128,15 @@ async def run_some(host: Host) -> None:
 async def test_compose_brings_up_a_master_and_selective_slaves(compose_host: Host) -> None:
     compose = Compose(compose_host, PLAIN)
     with compose.up():
-        await run_some(compose_host)
+        await assert_is_locked(compose, compose_host)
+        token = compose.first_token()
+        await run_some(compose_host, token)
         by_file = await asyncio.to_thread(
             subprocess.run,
             ccx_command("run", ROOT / "examples/hello.c", "--server", compose_host.url, "--quiet"),
             check=True,
             capture_output=True,
-            env=ccx_environment(),
+            env=ccx_environment(CCX_TOKEN=token),
             timeout=COMMAND_SECONDS,
         )
         found = compose.containers()
@@ -144,12 +151,30 @@ async def test_compose_brings_up_a_master_and_selective_slaves(compose_host: Hos
 async def test_behind_a_proxy_the_slaves_have_no_socket_and_a_node_gets_what_it_needs(compose_host: Host) -> None:
     compose = Compose(compose_host, PROXIED)
     with compose.up():
-        await run_some(compose_host)
+        await run_some(compose_host, compose.first_token())
         found = compose.containers()
         refused = await asyncio.to_thread(ask_proxy, compose, found)
     assert {name for name, one in found.items() if has_socket(one)} == {"socket"}
     assert_are_confined(found)
     assert refused == dict.fromkeys(refused, 403) | {"an image": 200, "a sandbox": 201, "its end": 204}
+
+
+async def assert_is_locked(compose: Compose, host: Host) -> None:
+    """Nobody comes in without a token, and none in the environment of the containers is one for users."""
+    async with Client(host.url) as stranger:
+
+        async def is_up() -> bool:
+            with suppress(NodeUnreachable):
+                return bool(await stranger.health())
+            return False
+
+        await eventually(is_up, "the master is up")
+        for attempt in (stranger.languages, stranger.nodes, stranger.list):
+            with pytest.raises(Unauthenticated):
+                await attempt()
+        with pytest.raises(Unauthenticated):
+            await run(stranger, "c", HELLO["c"])
+        assert (await stranger.health()).posture == "insecure"
 
 
 def ask_proxy(compose: Compose, containers: dict[str, dict[str, Any]]) -> dict[str, int]:

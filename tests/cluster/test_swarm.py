@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ccx.client import Client
-from ccx.errors import NodeUnreachable
+from ccx.errors import NodeUnreachable, Unauthenticated
 from ccx.wire import NodeHealth, Submission, Verdict
 from tests.cluster.hosts import Host, docker_host
 from tests.cluster.swarm import STACK, deployed, docker, label, swarm_of, take_label
@@ -40,7 +40,9 @@ def swarm(node_file: Path, image_files: dict[str, Path]) -> Iterator[tuple[Host,
 async def test_a_stack_places_slaves_by_label_and_is_updated_without_a_loss(swarm: tuple[Host, Host]) -> None:
     manager, worker = swarm
     with deployed(manager, "a secret of the cluster"):
-        async with Client(manager.url) as client:
+        async with Client(manager.url) as stranger:
+            await eventually(lambda: is_locked(stranger), "the master is up and asks for a token")
+        async with Client(manager.url, token=first_token(manager)) as client:
             await eventually(lambda: serves(client, {"python"}), "a machine that was labelled before has a slave")
             await asyncio.to_thread(label, manager, worker, "ccx.lang.c")
             await eventually(lambda: serves(client, {"c", "python"}), "one that is labelled later gets one")
@@ -58,6 +60,22 @@ async def test_a_stack_places_slaves_by_label_and_is_updated_without_a_loss(swar
             await eventually(partial(is_idle, worker), "a machine without a label has no slave")
     for host in swarm:
         await eventually(partial(is_empty, host), f"nothing is left on {host.name}")
+
+
+async def is_locked(stranger: Client) -> bool:
+    try:
+        await stranger.languages()
+    except Unauthenticated:
+        return True
+    except NodeUnreachable:
+        return False
+    raise AssertionError("a stranger was let in")
+
+
+def first_token(manager: Host) -> str:
+    """Made by the command that swarm.yaml names."""
+    master = docker(manager, "ps", "--quiet", "--filter", f"name={STACK}_master").split()[0]
+    return docker(manager, "exec", master, "ccx", "token", "create", "root", "--role", "admin")
 
 
 async def serves(client: Client, languages: set[str]) -> bool:

@@ -94,10 +94,10 @@ async def test_a_node_is_drained_and_taken_back(pair: tuple[NodeProcess, NodePro
         await client.cancel(one.id)
         drained = await draining
         assert (drained.status, drained.stdout) == (0, f"{slave.name} has nothing left to do\n")
-        back = await ccx(*command, "--off", "--token", TOKEN)
+        back = await ccx(*command, "--off", "--cluster-token", TOKEN)
         assert (back.status, back.stdout) == (0, f"{slave.name} takes work again\n")
         assert (await run(client, "python")).node == slave.name
-        unknown = await ccx("nodes", "drain", "nobody", "--server", master.url, "--token", TOKEN)
+        unknown = await ccx("nodes", "drain", "nobody", "--server", master.url, "--cluster-token", TOKEN)
         assert unknown.status != 0
         assert "nobody" in unknown.stderr
 
@@ -130,7 +130,7 @@ async def test_top_shows_what_runs_where_until_ctrl_c(pair: tuple[NodeProcess, N
             one = await running(client, slave)
             await sees("1 of 3 slots taken")
             await sees(rf"{one.id[-8:]} +{slave.name} +python +[0-9]+s +127\.0\.0\.1")
-            await ccx("nodes", "drain", slave.name, "--no-wait", "--server", master.url, "--token", TOKEN)
+            await ccx("nodes", "drain", slave.name, "--no-wait", "--server", master.url, "--cluster-token", TOKEN)
             await sees("draining")
             await client.cancel(one.id)
             await sees("0 of 3 slots taken")

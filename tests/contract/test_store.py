@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from ccx.errors import KeyReused
-from ccx.wire import CaseResult, SourceFile, State, Submission, SubmissionRequest, Verdict
+from ccx.errors import KeyReused, TokenExists, TokenNotFound
+from ccx.wire import CaseResult, Quota, Role, SourceFile, State, Submission, SubmissionRequest, Verdict
 from ccx_orchestrator.domain.ticket import IdempotencyKey, Ticket, digest_of
 from ccx_orchestrator.ports.store import Filter
+from ccx_orchestrator.ports.tokens import TokenRecord
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.store.postgres import open_postgres
 from ccx_orchestrator.store.sql import SqlStore
@@ -312,3 +314,51 @@ async def test_memory_is_bounded_in_bytes_but_keeps_the_newest() -> None:
         await store.finish(result(number, stdout="x" * 9_000), b"")
     assert await store.get(identity(1)) is None
     assert await store.get(identity(2)) is not None
+
+
+def record(name: str, digest: str = "d1", role: Role = Role.USER, **fields: object) -> TokenRecord:
+    return TokenRecord(name, digest, "hint", role, NOW, **fields)  # type: ignore[arg-type]
+
+
+async def test_tokens_are_found_by_digest_and_listed_by_name(store: Store) -> None:
+    full = record("bob", "d2", Role.ADMIN, expires_at=NOW + timedelta(days=1), quota=Quota(unfinished=3, per_minute=4))
+    for one in (full, record("alice")):
+        await store.tokens.add(one)
+    assert await store.tokens.find("d2") == full
+    assert await store.tokens.find("d3") is None
+    assert await store.tokens.all() == (record("alice"), full)
+
+
+async def test_the_name_of_a_token_is_taken_once(store: Store) -> None:
+    await store.tokens.add(record("alice"))
+    with pytest.raises(TokenExists):
+        await store.tokens.add(record("alice", "d2"))
+    assert await store.tokens.find("d2") is None
+
+
+async def test_a_token_that_is_replaced_or_removed_is_found_no_more(store: Store) -> None:
+    await store.tokens.add(record("alice"))
+    await store.tokens.replace(record("alice", "d2"))
+    assert (await store.tokens.find("d1"), await store.tokens.find("d2")) == (None, record("alice", "d2"))
+    await store.tokens.remove("alice")
+    assert await store.tokens.all() == ()
+    for attempt in (store.tokens.remove("alice"), store.tokens.replace(record("alice"))):
+        with pytest.raises(TokenNotFound):
+            await attempt
+
+
+async def test_who_sent_a_submission_is_known_before_and_after_its_end(store: Store) -> None:
+    await store.accept(ticket(1, attempt=1))
+    before = await store.client_of(identity(1))
+    await store.finish(result(1), b"")
+    assert (before, await store.client_of(identity(1))) == (ticket(1).client, ticket(1).client)
+    assert await store.client_of(identity(2)) is None
+
+
+async def test_a_list_is_of_one_client_where_that_is_asked_for(store: Store) -> None:
+    for number, client in ((1, "key alice"), (2, "key bob"), (3, "key alice")):
+        await store.accept(replace(ticket(number), client=client))
+    await store.accept(replace(ticket(4, attempt=1), client="key alice"))
+    await store.finish(result(4), b"")
+    found = await store.page(Filter(client="key alice"), 10)
+    assert [line.id for line in found] == [identity(4), identity(3), identity(1)]

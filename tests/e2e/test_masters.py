@@ -40,6 +40,7 @@ def start(starts_nodes: StartsNodes, database: str) -> StartsMasters:
             CCX_LEASE_SECONDS="3",
             CCX_ADVERTISE=advertise,
             CCX_HOST=host,
+            CCX_INSECURE="true",
         )
 
     return start

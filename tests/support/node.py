@@ -163,7 +163,7 @@ class NodeProcess:
 
     def __enter__(self) -> Self:
         try:
-            self.url = self.line_with(" on http://").split(" on ", 1)[1].split()[0]
+            self.url = self.line_with(" (Ctrl-C stops it)").split(" slots on ", 1)[1].split()[0]
         except TimeoutError:
             self._end()
             raise
@@ -197,8 +197,8 @@ class NodeProcess:
         self.process.send_signal(number)
         return self.process.wait(STOP_SECONDS)
 
-    def client(self) -> Client:
-        return Client(self.url)
+    def client(self, **credentials: Any) -> Client:
+        return Client(self.url, **credentials)
 
 
 @contextmanager

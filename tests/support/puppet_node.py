@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from ccx.client import Client
 from ccx.wire import SourceFile, SubmissionRequest
+from ccx_orchestrator.access.doorkeeper import Doorkeeper
 from ccx_orchestrator.api.app import create_app
-from ccx_orchestrator.api.node import Gate, Node
+from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.ports.execution import Executor
 from ccx_orchestrator.serving import listen, serving
 from ccx_orchestrator.store.memory import MemoryStore
@@ -60,7 +61,7 @@ async def served(
     submissions: Submissions, listening: socket.socket, url: str, *, uds: Path | None = None, token: str | None = None
 ) -> AsyncIterator[PuppetNode]:
     """A node of those submissions behind that socket. They are drained at the end."""
-    app = create_app(Node("puppet", submissions, FakeCatalogue(), MAX_BODY_BYTES, bytes, gate=Gate(token)))
+    app = create_app(Node("puppet", submissions, FakeCatalogue(), MAX_BODY_BYTES, bytes, doorkeeper=Doorkeeper(token)))
     async with serving(app, listening), Client(url, uds=uds) as client:
         try:
             yield PuppetNode(url, submissions, client)

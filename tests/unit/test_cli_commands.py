@@ -41,7 +41,7 @@ FAKE_ORCHESTRATOR = """
 import types
 orchestrator = types.ModuleType('ccx_orchestrator')
 orchestrator.__main__ = types.ModuleType('ccx_orchestrator.__main__')
-def serve(*arguments):
+def serve(*arguments, **locks):
     print(arguments)
     return 3
 def build_images(names, report):

@@ -148,7 +148,14 @@ def test_every_problem_has_an_exit_code_of_ccx(kind: type[CcxError]) -> None:
         "BodyTooLarge": ExitCode.BAD_INPUT,
         "SubmissionNotFound": ExitCode.BAD_INPUT,
         "NodeNotFound": ExitCode.BAD_INPUT,
+        "TokenNotFound": ExitCode.BAD_INPUT,
+        "TokenExists": ExitCode.BAD_INPUT,
         "QueueFull": ExitCode.QUEUE_FULL,
+        "QuotaExceeded": ExitCode.QUEUE_FULL,
+        "Unauthenticated": ExitCode.ACCESS_DENIED,
+        "Forbidden": ExitCode.ACCESS_DENIED,
+        "NotOfTheCluster": ExitCode.ACCESS_DENIED,
+        "TooManyWrongTokens": ExitCode.ACCESS_DENIED,
     }
     assert of_error(kind("…")) == expected.get(kind.__name__, ExitCode.INTERNAL_ERROR)
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from ccx_orchestrator.access.token_desk import TokenDesk
+
 _INSTALL = "in a clone of ccx, install it with: pip install '.[orchestrator]'"
 
 
@@ -42,6 +44,17 @@ def serve(
     except ImportError as error:
         raise _not_installed(error) from error
     return orchestrator.serve(max_tasks, name, host, port, languages, **of_cluster)
+
+
+@asynccontextmanager
+async def local_tokens(node: str | None) -> AsyncIterator[TokenDesk]:
+    """The tokens of a node on this machine, whether it runs or not. BadInput if not installed."""
+    try:
+        from ccx_orchestrator.local_tokens import local_tokens
+    except ImportError as error:
+        raise _not_installed(error) from error
+    async with local_tokens(node) as desk:
+        yield desk
 
 
 def build_images(names: list[str], report: Callable[[str], None]) -> None:

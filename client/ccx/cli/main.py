@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ccx.cli.commands import doctor, languages, nodes, run, serve, submissions
+from ccx.cli.commands import access, doctor, languages, nodes, run, serve, submissions, token
 from ccx.cli.output.exit_codes import ExitCode, of_error
 from ccx.cli.output.harmless import harmless
 from ccx.cli.output.help import leave_types_out
@@ -39,7 +39,7 @@ _RUN_EXAMPLES = """
 The program's own, 128 + n where signal n ended it, or one of ccx's:
 201 compile error, 202 wrong answer, 203 CPU time, 204 wall time,
 205 memory, 206 output, 207 processes, 208 cancelled, 210 internal error,
-211 node unreachable, 212 bad input, 213 queue full.
+211 node unreachable, 212 bad input, 213 queue full, 214 access denied.
 """
 _SUBMIT_EXAMPLES = """
 [bold]Examples[/]
@@ -55,7 +55,7 @@ _SERVE_EXAMPLES = """
 
 [cyan]ccx serve[/]                            on http://127.0.0.1:8700
 [cyan]ccx serve 4 --languages c,java[/]       four submissions at a time, two languages
-[cyan]ccx serve --host 0.0.0.0 --port 80[/]   for other machines as well
+[cyan]ccx serve --host 0.0.0.0 --tls[/]         for other machines as well, who need tokens
 [cyan]ccx serve 2 --slave http://h1:8700[/]   what does not fit here runs on h1
 [cyan]ccx serve 4 --join http://master:8700[/]   takes what does not fit there
 """
@@ -86,6 +86,21 @@ _DOCTOR_EXAMPLES = """
 [cyan]ccx doctor --json[/]
 """
 
+_LOGIN_EXAMPLES = """
+[bold]Examples[/]
+
+[cyan]ccx login https://ccx.school.example:8700[/]
+[cyan]ccx login https://h1:8700 < token.txt[/]   or set CCX_TOKEN, or CCX_TOKEN_FILE
+"""
+_EXAMPLES_OF_ACCESS = """
+[bold]Examples[/]
+
+[cyan]ccx token create root --role admin[/]   the first one, on the node's machine
+[cyan]ccx token create alice --expires 90d --quota unfinished=4,per-minute=60[/]
+[cyan]ccx token list[/]
+[cyan]ccx token revoke alice --server https://ccx.school.example:8700[/]
+"""
+
 app = typer.Typer(
     help="Run programs, each in a throwaway container of its own.",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -105,6 +120,10 @@ app.command("languages", epilog=_LANGUAGES_EXAMPLES)(languages.languages)
 images.command("build", epilog=_BUILD_EXAMPLES)(serve.build)
 app.command("doctor", epilog=_DOCTOR_EXAMPLES)(doctor.doctor)
 app.add_typer(images, name="images")
+app.command("login", epilog=_LOGIN_EXAMPLES)(access.login)
+app.command("logout")(access.logout)
+app.command("whoami")(access.whoami)
+app.add_typer(token.token, name="token", epilog=_EXAMPLES_OF_ACCESS)
 
 
 @app.callback(invoke_without_command=True)

@@ -4,6 +4,7 @@ Units are in the names (`wall_seconds`, `memory_bytes`). Requests refuse unknown
 an older client understands a newer node.
 """
 
+from ccx.wire.access import Identity, NewToken, Quota, Role, SignIn, TokenInfo, TokenRequest
 from ccx.wire.answers import (
     MAX_PAGE,
     Artifact,
@@ -75,16 +76,21 @@ __all__ = [
     "Encoding",
     "FieldError",
     "Health",
+    "Identity",
     "LanguageInfo",
     "Lease",
     "LimitOverrides",
     "Limits",
+    "NewToken",
     "NodeHealth",
     "NodeInfo",
     "NodeReport",
     "PoolHealth",
     "Problem",
+    "Quota",
     "Request",
+    "Role",
+    "SignIn",
     "SourceFile",
     "State",
     "StepUsage",
@@ -92,6 +98,8 @@ __all__ = [
     "SubmissionPage",
     "SubmissionRequest",
     "SubmissionSummary",
+    "TokenInfo",
+    "TokenRequest",
     "Usage",
     "Verdict",
     "decode",

@@ -161,6 +161,10 @@ class Health(Answer):
     queued: int
     slots: int
     pool: tuple[PoolHealth, ...] = ()
+    posture: Literal["local", "locked", "insecure"] = Field(
+        default="local",
+        description="Only its own machine reaches it; or others do, with tokens and TLS; or without one of these.",
+    )
 
 
 class Usage(Answer):

@@ -142,6 +142,7 @@ class Announcement(Request):
 
     url: str | None = Field(default=None, description="Where it is reached. Left out: where it called from, at `port`.")
     port: int = 8700
+    is_encrypted: bool = Field(default=False, description="Whether it speaks TLS there.")
 
 
 class Lease(Request):

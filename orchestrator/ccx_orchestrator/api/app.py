@@ -7,6 +7,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from ccx_orchestrator.api import problems
+from ccx_orchestrator.api.access_routes import access_routes
 from ccx_orchestrator.api.guards import Guard, SecurityHeaders
 from ccx_orchestrator.api.http_manners import HeadAsGet, ZippedAnswers, refuse_unknown_parameters
 from ccx_orchestrator.api.interactive import interactive_routes
@@ -39,13 +40,13 @@ def create_app(node: Node) -> FastAPI:
     app.add_middleware(HeadAsGet)
     if node.origins.allowed:
         app.add_middleware(CORSMiddleware, allow_origins=node.origins.allowed, allow_methods=["*"], allow_headers=["*"])
-    app.add_middleware(Guard, hosts=node.hosts, origins=node.origins)
+    app.add_middleware(Guard, node=node)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
-    for routes in (submission_routes, reading_routes, status_routes):
+    for routes in (submission_routes, reading_routes, status_routes, access_routes):
         app.include_router(routes(node))
     if node.cluster is not None:
-        app.include_router(node_routes(node.cluster, node.gate))
+        app.include_router(node_routes(node.cluster))
     app.include_router(interactive_routes(node))
     app.openapi = with_our_errors(app)  # type: ignore[method-assign]
     return app

@@ -1,4 +1,4 @@
-"""Who a client is, for a fair share of the queue and for the names it gives."""
+"""Who a client is: the caller that the door has found out, and its address for a fair share of the queue."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.requests import HTTPConnection
 
+from ccx_orchestrator.access.caller import Caller
+
 # What one customer of a provider has: who can choose among 2^64 addresses must not have as many turns.
 _NETWORK_BITS = 64
 
 
-def client_of(request: HTTPConnection) -> str:
-    """Whoever checked a client's key put its name into the request's state; otherwise it is the address. Through a Unix
-    socket all are one.
-    """
-    if name := getattr(request.state, "client", None):
-        return f"key {name}"
+def caller_of(request: HTTPConnection) -> Caller:
+    """Whom the guard at the door has found out."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def address_of(request: HTTPConnection) -> str:
+    """Where it comes from, as the queue counts it. Through a Unix socket all are one."""
     if request.client is None or not request.client.host:
         return "local"
     try:

@@ -25,7 +25,6 @@ from ccx.messages import (
     Terminal,
 )
 from ccx.wire import FieldError
-from ccx_orchestrator.api.clients import client_of
 from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.api.problems import invalid
 from ccx_orchestrator.domain.controls import Control, InputEnded, Signalled, Typed, WindowSize
@@ -46,17 +45,17 @@ def interactive_routes(node: Node) -> APIRouter:
     async def interactive(socket: WebSocket) -> None:
         await socket.accept()
         try:
-            await _converse(socket, node, node.master_of(socket))
+            await _converse(socket, node)
             await socket.close(NORMAL_CLOSE)
         except ProblemError as error:
-            await _refuse(socket, error)
+            await refuse(socket, error)
         except WebSocketDisconnect:
             pass
 
     return routes
 
 
-async def _converse(socket: WebSocket, node: Node, master: str | None) -> None:
+async def _converse(socket: WebSocket, node: Node) -> None:
     submissions = node.submissions
     try:
         async with asyncio.timeout(node.read_seconds):
@@ -66,7 +65,7 @@ async def _converse(socket: WebSocket, node: Node, master: str | None) -> None:
     if not isinstance(first, Start):
         raise _complaint("type", "must be 'start' in the first message")
     console = Console(_window(first.terminal) if first.terminal else None)
-    accepted = await submissions.accept(first.submission, client_of(socket), console=console, master=master)
+    accepted = await node.accept(socket, first.submission, console=console)
     try:
         journal = await submissions.event_stream.journal(accepted.id)
         await _Session(socket, submissions, console, accepted.id, journal).hold()
@@ -154,7 +153,8 @@ def _complaint(field: str, message: str) -> InvalidSubmission:
     return InvalidSubmission(f"{field} {message}.", (FieldError(field=field, message=message),))
 
 
-async def _refuse(socket: WebSocket, error: ProblemError) -> None:
+async def refuse(socket: WebSocket, error: ProblemError) -> None:
+    """Say why, and close."""
     refused = Refused(problem=to_problem(error))
     try:
         await socket.send_text(refused.model_dump_json(exclude_none=True))

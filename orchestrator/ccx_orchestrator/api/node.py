@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from starlette.requests import HTTPConnection
 
-from ccx.errors import NotOfTheCluster
-from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, PoolHealth
+from ccx.errors import SubmissionNotFound
+from ccx.wire import FORWARDED_HEADER, PoolHealth, Submission, SubmissionRequest
 from ccx_orchestrator.access.connections import READ_SECONDS
+from ccx_orchestrator.access.doorkeeper import Doorkeeper
 from ccx_orchestrator.access.hosts import KnownHosts
 from ccx_orchestrator.access.origins import KnownOrigins
+from ccx_orchestrator.access.posture import Posture
+from ccx_orchestrator.access.quotas import Quotas
+from ccx_orchestrator.access.token_desk import TokenDesk
+from ccx_orchestrator.api.clients import caller_of
 from ccx_orchestrator.cluster.overview import Cluster
 from ccx_orchestrator.ports.languages import Catalogue
+from ccx_orchestrator.ports.tokens import NO_QUOTA
+from ccx_orchestrator.submissions.console import Console
 from ccx_orchestrator.submissions.service import Submissions
+
+NO_OTHER_HOSTS = KnownHosts()
+NO_OTHER_ORIGINS = KnownOrigins()
+
+
+NOTHING_COUNTED: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """What nodes say to each other asks for the cluster's token, where there is one."""
+class Accepted:
+    """A submission that was taken in; `headers` tell the caller what is left of its quota."""
 
-    token: str | None
+    submission: Submission
+    headers: Mapping[str, str]
 
-    def check(self, given: str | None) -> None:
-        """Raises NotOfTheCluster."""
-        if self.token is not None and not hmac.compare_digest(self.token.encode(), (given or "").encode()):
-            raise NotOfTheCluster(f"This needs the cluster's token in the header {TOKEN_HEADER}.")
-
-
-OPEN_GATE = Gate(None)
-NO_OTHER_HOSTS = KnownHosts()
-NO_OTHER_ORIGINS = KnownOrigins()
+    @property
+    def id(self) -> str:
+        """Of the submission."""
+        return self.submission.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +55,49 @@ class Node:
     metrics: Callable[[], bytes]
     pool: Callable[[], tuple[PoolHealth, ...]] = tuple
     cluster: Cluster | None = None
-    gate: Gate = OPEN_GATE
+    doorkeeper: Doorkeeper = field(default_factory=Doorkeeper)
+    quotas: Quotas = field(default_factory=Quotas)
+    desk: TokenDesk | None = None
+    posture: Posture = Posture.LOCAL
+    authority: bytes | None = None
     hosts: KnownHosts = NO_OTHER_HOSTS
     origins: KnownOrigins = NO_OTHER_ORIGINS
     read_seconds: float = READ_SECONDS
 
-    def sender_of(self, request: HTTPConnection) -> str | None:
-        """The node that sends something on, None where it comes from a user. Raises NotOfTheCluster."""
-        sender = request.headers.get(FORWARDED_HEADER)
-        if sender is not None:
-            self.gate.check(request.headers.get(TOKEN_HEADER))
-        return sender
+    @staticmethod
+    def sender_of(request: HTTPConnection) -> str | None:
+        """The node that sends something on, None where it comes from a user. The door has checked that it is one."""
+        return request.headers.get(FORWARDED_HEADER)
 
-    def master_of(self, request: HTTPConnection) -> str | None:
-        """The node that sends a submission on, None for one of a user. Raises NotOfTheCluster."""
-        master = self.sender_of(request)
+    async def accept(
+        self,
+        connection: HTTPConnection,
+        request: SubmissionRequest,
+        key: str | None = None,
+        console: Console | None = None,
+        *,
+        is_attended: bool = False,
+    ) -> Accepted:
+        """Take in what a caller sends, as far as its quota goes. Raises what `Submissions.accept` does, and
+        QuotaExceeded.
+        """
+        caller, master = caller_of(connection), self.sender_of(connection)
         if master is not None and self.cluster is not None:
             self.cluster.leases.note_work(master)
-        return master
+        left = NOTHING_COUNTED
+        if caller.quota != NO_QUOTA:
+            left = self.quotas.check(caller, request, self.submissions.unfinished_of(caller.client))
+        submission = await self.submissions.accept(
+            request, caller.client, key, console, is_attended=is_attended, master=master
+        )
+        return Accepted(submission, left)
+
+    async def check_owner(self, connection: HTTPConnection, submission_id: str) -> None:
+        """Raises SubmissionNotFound where the submission is not the caller's to see: it must not even learn that it is
+        there.
+        """
+        caller = caller_of(connection)
+        if caller.sees(None):
+            return
+        if not caller.sees(await self.submissions.client_of(submission_id)):
+            raise SubmissionNotFound(f"There is no submission {submission_id!r} here, or no longer.")

@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Request
+from fastapi import APIRouter, Depends, Header, Path, Request
 
 from ccx.events import type_of_ndjson
 from ccx.wire import TOKEN_HEADER, Announcement, Lease, NodeInfo, NodeReport, Usage
-from ccx_orchestrator.api.node import Gate
 from ccx_orchestrator.api.openapi import refusals
 from ccx_orchestrator.api.streaming import NDJSON, SSE, EventStreamResponse, Form
 from ccx_orchestrator.cluster.overview import Cluster
 from ccx_orchestrator.submissions.reading.event_stream import Line
 
 NodeName = Annotated[str, Path(max_length=300, description="Its name, or its URL.")]
-Token = Annotated[str | None, Header(alias=TOKEN_HEADER, description="Where the cluster has one.")]
 
 
-def node_routes(cluster: Cluster, gate: Gate) -> APIRouter:
+async def cluster_token(
+    _: Annotated[str | None, Header(alias=TOKEN_HEADER, description="Where the cluster has one.")] = None,
+) -> None:
+    """For the documentation: it was checked at the door."""
+
+
+OF_NODES = [Depends(cluster_token)]
+
+
+def node_routes(cluster: Cluster) -> APIRouter:
     """`/v1/nodes` and `/v1/leases`."""
     routes = APIRouter(prefix="/v1", tags=["nodes"])
 
@@ -28,42 +35,35 @@ def node_routes(cluster: Cluster, gate: Gate) -> APIRouter:
         """All nodes this one knows, itself first."""
         return cluster.nodes()
 
-    @routes.put("/nodes/{name}", responses=refusals(403, 422))
-    async def announce_node(
-        name: NodeName, announcement: Announcement, request: Request, token: Token = None
-    ) -> NodeInfo:
+    @routes.put("/nodes/{name}", dependencies=OF_NODES, responses=refusals(401, 403, 422))
+    async def announce_node(name: NodeName, announcement: Announcement, request: Request) -> NodeInfo:
         """A node takes overflow. To be said again every few seconds."""
-        gate.check(token)
         return cluster.announce(name, announcement, request.client.host if request.client else "127.0.0.1")
 
-    @routes.delete("/nodes/{name}", responses=refusals(403, 404, 422))
-    async def withdraw_node(name: NodeName, token: Token = None) -> NodeInfo:
+    @routes.delete("/nodes/{name}", dependencies=OF_NODES, responses=refusals(401, 403, 404, 422))
+    async def withdraw_node(name: NodeName) -> NodeInfo:
         """A node takes no more overflow; what it has comes to its end."""
-        gate.check(token)
         return cluster.withdraw(name)
 
-    @routes.post("/nodes/{name}/drain", responses=refusals(403, 404, 422, 503))
-    async def drain_node(name: NodeName, token: Token = None) -> NodeInfo:
+    @routes.post("/nodes/{name}/drain", dependencies=OF_NODES, responses=refusals(401, 403, 404, 422, 503))
+    async def drain_node(name: NodeName) -> NodeInfo:
         """Have a node finish what it has and take nothing new."""
-        gate.check(token)
         return await cluster.drain(name, on=True)
 
-    @routes.delete("/nodes/{name}/drain", responses=refusals(403, 404, 422, 503))
-    async def resume_node(name: NodeName, token: Token = None) -> NodeInfo:
+    @routes.delete("/nodes/{name}/drain", dependencies=OF_NODES, responses=refusals(401, 403, 404, 422, 503))
+    async def resume_node(name: NodeName) -> NodeInfo:
         """Have a node take work again."""
-        gate.check(token)
         return await cluster.drain(name, on=False)
 
-    @routes.get("/nodes/{name}/usage", response_model=None, responses=refusals(404, 422))
+    @routes.get("/nodes/{name}/usage", response_model=None, responses=refusals(401, 404, 422))
     async def watch_usage(name: NodeName, request: Request) -> EventStreamResponse:
         """What a node's machine is doing: a reading a second, as server-sent events or lines of JSON."""
         form = NDJSON if type_of_ndjson in request.headers.get("accept", "") else SSE
         return EventStreamResponse(_written(cluster.usage(name), form), form.media_type)
 
-    @routes.put("/leases/{master}", responses=refusals(403, 422))
-    async def renew_lease(master: str, lease: Lease, token: Token = None) -> NodeReport:
+    @routes.put("/leases/{master}", dependencies=OF_NODES, responses=refusals(401, 403, 422))
+    async def renew_lease(master: str, lease: Lease) -> NodeReport:
         """A master says that it lives; the answer is what this node tells of itself."""
-        gate.check(token)
         return cluster.renew(master, lease.seconds)
 
     return routes

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from ccx.errors import SubmissionNotFound
 from ccx.wire import ID_PATTERN, MAX_PAGE, State, Submission, SubmissionPage, Verdict, type_of_json
+from ccx_orchestrator.api.clients import caller_of
 from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.api.openapi import event_stream, refusals
 from ccx_orchestrator.api.streaming import SSE, EventStreamResponse, form_asked_for, frames, last_event_id
@@ -26,8 +27,9 @@ def reading_routes(node: Node) -> APIRouter:
     routes = APIRouter(prefix="/v1/submissions", tags=["submissions"])
     submissions, following = node.submissions, node.submissions.event_stream
 
-    @routes.get("", responses=refusals(422))
+    @routes.get("", responses=refusals(401, 422))
     async def list_submissions(
+        request: Request,
         state: State | None = None,
         verdict: Verdict | None = None,
         language: Annotated[str | None, Query(max_length=64)] = None,
@@ -36,8 +38,11 @@ def reading_routes(node: Node) -> APIRouter:
             str | None, Query(pattern=ID_PATTERN, description="The `next_cursor` of the page before.")
         ] = None,
     ) -> SubmissionPage:
-        """Submissions without their output, newest first, a page at a time."""
-        which = Filter(state, verdict, language, cursor)
+        """Submissions without their output, newest first, a page at a time. Where callers have tokens, those of the
+        token; operators see all.
+        """
+        caller = caller_of(request)
+        which = Filter(state, verdict, language, cursor, None if caller.sees(None) else caller.client)
         found = await submissions.page(which, limit + 1)
         page = found[:limit]
         return SubmissionPage(submissions=page, next_cursor=page[-1].id if len(found) > limit else None)
@@ -45,7 +50,7 @@ def reading_routes(node: Node) -> APIRouter:
     @routes.get(
         "/{submission_id}",
         response_model=Submission,
-        responses={304: {"description": "It has ended, and the client has it."}, **refusals(404, 422)},
+        responses={304: {"description": "It has ended, and the client has it."}, **refusals(401, 404, 422)},
     )
     async def get_submission(
         submission_id: SubmissionId,
@@ -53,12 +58,13 @@ def reading_routes(node: Node) -> APIRouter:
         known: KnownTags = None,
     ) -> Response:
         """A submission as it now stands. One that has ended never changes: its answer has an `ETag`."""
+        await node.check_owner(request, submission_id)
         submission = await submissions.get(submission_id, asks_others=node.sender_of(request) is None)
         if submission.state is State.DONE:
             return _final_answer(submission, known)
         return submission_answer(submission, 200, {})
 
-    @routes.get("/{submission_id}/events", response_class=Response, responses=event_stream() | refusals(404, 422))
+    @routes.get("/{submission_id}/events", response_class=Response, responses=event_stream() | refusals(401, 404, 422))
     async def get_events(
         submission_id: SubmissionId,
         request: Request,
@@ -68,6 +74,7 @@ def reading_routes(node: Node) -> APIRouter:
     ) -> Response:
         """All that was told of a submission and will be, to its end. 204 where nothing comes after `Last-Event-ID`."""
         after = last_event_id(last)
+        await node.check_owner(request, submission_id)
         asks_others = node.sender_of(request) is None
         journal = await following.journal(submission_id, after)
         if journal.is_abandoned and not asks_others:

@@ -50,6 +50,7 @@ def status_routes(node: Node) -> APIRouter:
             queued=backlog.waiting,
             slots=node.submissions.slots,
             pool=pool,
+            posture=node.posture.value,
         )
 
     return routes

@@ -11,7 +11,6 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from ccx.wire import KEY_PATTERN, Submission
-from ccx_orchestrator.api.clients import client_of
 from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.api.openapi import refusals, submission_body
 from ccx_orchestrator.api.reading_routes import SubmissionId, submission_answer
@@ -35,7 +34,10 @@ def submission_routes(node: Node) -> APIRouter:
     @routes.post(
         "",
         response_model=Submission,
-        responses={202: {"model": Submission, "description": "Accepted"}, **refusals(409, 413, 415, 422, 429, 503)},
+        responses={
+            202: {"model": Submission, "description": "Accepted"},
+            **refusals(401, 409, 413, 415, 422, 429, 503),
+        },
         openapi_extra=submission_body(),
     )
     async def submit(
@@ -50,25 +52,27 @@ def submission_routes(node: Node) -> APIRouter:
         cancels it, unless it asked to `detach`, or sent an `Idempotency-Key` and so can ask again. With
         `Accept: text/event-stream` or `application/x-ndjson` the answer is the stream of its events.
         """
-        master = node.master_of(request)
         asked = await read_submission(request, node.max_body_bytes, node.read_seconds)
         is_attended = wait and not (key or detach)
-        accepted = await submissions.accept(asked, client_of(request), key, is_attended=is_attended, master=master)
-        where = {"Location": f"/v1/submissions/{accepted.id}"}
+        accepted = await node.accept(request, asked, key, is_attended=is_attended)
+        where = {"Location": f"/v1/submissions/{accepted.id}", **accepted.headers}
         if not wait:
-            return submission_answer(accepted, 202, where)
+            return submission_answer(accepted.submission, 202, where)
         when_gone = None if detach or key else partial(submissions.cancel, accepted.id)
         if form := form_asked_for(request):
             journal = await following.journal(accepted.id)
-            content = frames(following.lines(accepted.id, journal, None, asks_others=master is None), form)
+            content = frames(
+                following.lines(accepted.id, journal, None, asks_others=node.sender_of(request) is None), form
+            )
             return EventStreamResponse(content, form.media_type, where, when_gone)
         return submission_answer(await result_of(submissions, accepted.id, request, when_gone), 200, where)
 
-    @routes.delete("/{submission_id}", responses=refusals(404, 422))
-    async def cancel_submission(submission_id: SubmissionId) -> Submission:
+    @routes.delete("/{submission_id}", responses=refusals(401, 404, 422))
+    async def cancel_submission(submission_id: SubmissionId, request: Request) -> Submission:
         """Cancel a submission that waits or runs. What it has written so far is kept. One that has ended stays as it
         is.
         """
+        await node.check_owner(request, submission_id)
         return await submissions.cancel(submission_id)
 
     return routes

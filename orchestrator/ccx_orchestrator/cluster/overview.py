@@ -90,7 +90,7 @@ class Cluster:
 
     def announce(self, name: str, announcement: Announcement, caller: str) -> NodeInfo:
         """A node takes overflow from now on."""
-        url = announcement.url or url_of(caller, announcement.port)
+        url = announcement.url or url_of(caller, announcement.port, is_encrypted=announcement.is_encrypted)
         return self._info(self._roster.announced(name, url.rstrip("/")))
 
     def withdraw(self, name: str) -> NodeInfo:

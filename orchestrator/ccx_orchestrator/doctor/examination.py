@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from ccx.errors import CcxError
 from ccx.wire import SourceFile, Submission, SubmissionRequest, Verdict
+from ccx_orchestrator.access.posture import Locks, Posture
 from ccx_orchestrator.bootstrap import RunningNode, open_node
 from ccx_orchestrator.docker_host.engine.client import open_engine
 from ccx_orchestrator.docker_host.languages.catalogue import load_languages
@@ -18,8 +19,9 @@ from ccx_orchestrator.settings import Settings
 BUILD = "Build it with `ccx images build {name}`."
 
 
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """Every finding as it is made."""
+async def examine(settings: Settings, locks: Locks) -> AsyncIterator[Finding]:
+    """Every finding as it is made. `locks` are those that the node would be served with here."""
+    yield _judge_locks(locks)
     try:
         async with open_engine() as engine:
             for finding in host.look(await engine.about(), datetime.now(UTC)):
@@ -33,6 +35,19 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
                 yield finding
     except CcxError as error:
         yield failed("node", str(error), "Mend that and look again.")
+
+
+def _judge_locks(locks: Locks) -> Finding:
+    try:
+        posture = locks.posture()
+    except CcxError as error:
+        return failed("locks", str(error), "Choose one of both.")
+    if posture is Posture.INSECURE:
+        missing = " and ".join(
+            word for word, is_there in (("tokens", locks.asks_for_tokens), ("TLS", locks.has_tls)) if not is_there
+        )
+        return warning("locks", f"a node here is reachable on {locks.host} without {missing}", "See docs/access.md.")
+    return ok("locks", f"a node here is {posture}: it listens on {locks.host}")
 
 
 async def _look_inside(node: RunningNode, settings: Settings) -> AsyncIterator[Finding]:

@@ -11,9 +11,10 @@ _ANY_NAT64 = IPv6Network("64:ff9b::/32")
 EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  (what a node that listens there cannot be called by)
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, *, is_encrypted: bool = False) -> str:
     """The URL of a node at that name or address."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if is_encrypted else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def is_public(address: str) -> bool:

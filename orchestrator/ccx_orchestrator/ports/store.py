@@ -19,6 +19,7 @@ class Filter:
     verdict: Verdict | None = None
     language: str | None = None
     before: str | None = None
+    client: str | None = None
 
 
 class Store(Protocol):
@@ -45,6 +46,9 @@ class Store(Protocol):
 
     async def journal(self, submission_id: str) -> bytes | None:
         """The record of a finished submission's events; None where there is none."""
+
+    async def client_of(self, submission_id: str) -> str | None:
+        """Who sent the submission, or None where there is none (any more)."""
 
     async def page(self, which: Filter, limit: int) -> tuple[SubmissionSummary, ...]:
         """The newest of those, newest first."""

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 
-from ccx.client import Client
 from ccx.errors import CcxError
 from ccx.wire import Announcement
 from ccx_orchestrator.background import background
@@ -34,7 +33,7 @@ async def announcing(
 
 async def _announce(name: str, announcement: Announcement, master: str, identity: NodeIdentity) -> None:
     is_known = False
-    async with Client(master, headers=identity.headers()) as client:
+    async with identity.client(master) as client:
         try:
             while True:
                 try:

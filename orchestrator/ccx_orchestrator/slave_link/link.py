@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from signal import Signals
 from typing import Literal
 
@@ -49,10 +50,17 @@ GIVEN_UP = {Verdict.CANCELLED, Verdict.INTERNAL_ERROR}
 
 @dataclass(frozen=True, slots=True)
 class NodeIdentity:
-    """Who this node is to others: its incarnation, and the token that nodes of the cluster share, if any."""
+    """Who this node is to others: its incarnation, and the token that nodes of the cluster share, if any. `ca`: who may
+    have signed their certificates, beside the authorities of the system.
+    """
 
     incarnation: str
     token: str | None = None
+    ca: Path | None = None
+
+    def client(self, url: str) -> Client:
+        """A client of another node, which says who this one is."""
+        return Client(url, headers=self.headers(), ca=self.ca)
 
     def headers(self) -> dict[str, str]:
         """What goes with every call."""
@@ -64,7 +72,7 @@ class SlaveLink:
 
     def __init__(self, url: str, identity: NodeIdentity) -> None:
         self._identity = identity
-        self._client = Client(url, headers=identity.headers())
+        self._client = identity.client(url)
 
     async def run(
         self,

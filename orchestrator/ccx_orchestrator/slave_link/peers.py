@@ -10,7 +10,6 @@ from time import monotonic
 import structlog
 
 from ccx import events as wire
-from ccx.client import Client
 from ccx.errors import CcxError, NodeUnreachable
 from ccx.wire import Submission
 from ccx_orchestrator.ports.nodes import NodeLost
@@ -27,7 +26,7 @@ class PeerLink:
     """See `ports.Peers`. A connection is of one question: masters come and go, and this need not know them."""
 
     def __init__(self, identity: NodeIdentity, clock: Callable[[], float] = monotonic) -> None:
-        self._headers = identity.headers()
+        self._identity = identity
         self._clock = clock
         self._silent_until: dict[str, float] = {}
 
@@ -36,7 +35,7 @@ class PeerLink:
         if self._clock() < self._silent_until.get(url, 0.0):
             raise NodeLost("it did not answer a moment ago")
         try:
-            async with asyncio.timeout(ANSWER_SECONDS), Client(url, headers=self._headers) as client:
+            async with asyncio.timeout(ANSWER_SECONDS), self._identity.client(url) as client:
                 return await client.submission(submission_id)
         except (NodeUnreachable, TimeoutError) as error:
             reason = str(error) or f"it did not answer within {ANSWER_SECONDS:g} s"
@@ -50,7 +49,7 @@ class PeerLink:
         has_told = False
         try:
             async with (
-                Client(url, headers=self._headers) as client,
+                self._identity.client(url) as client,
                 # Where it breaks off, it may be another that goes on: the caller looks.
                 aclosing(client.events(submission_id, after, resume_seconds=0)) as events,
             ):

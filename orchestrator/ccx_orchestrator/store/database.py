@@ -9,7 +9,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ccx.errors import StoreUnavailable
 
 T = TypeVar("T")
 
@@ -61,3 +64,29 @@ class AsyncDatabase:
         """See `Database`."""
         async with self.reader.connect() as connection:
             return list((await connection.execute(query)).all())
+
+
+class SafeAccess:
+    """A database whose errors are ours."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, query: Select[Any]) -> list[Any]:
+        """All rows. Raises StoreUnavailable."""
+        try:
+            return await self._database.read(query)
+        except (SQLAlchemyError, OSError) as error:
+            raise unavailable() from error
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """Do that in one transaction. Raises StoreUnavailable."""
+        try:
+            return await self._database.transact(work)
+        except (SQLAlchemyError, OSError) as error:
+            raise unavailable() from error
+
+
+def unavailable() -> StoreUnavailable:
+    """What a caller is told of the database's own errors, which are its cause."""
+    return StoreUnavailable("The store of submissions does not answer. Try again.")

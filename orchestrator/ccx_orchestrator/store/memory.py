@@ -15,6 +15,7 @@ from ccx.wire import State, Submission, SubmissionSummary
 from ccx_orchestrator.domain.ticket import Ticket
 from ccx_orchestrator.ports.callbacks import Callback
 from ccx_orchestrator.ports.store import Filter, News
+from ccx_orchestrator.store.memory_tokens import MemoryTokens
 
 MAX_FINISHED = 10_000
 MAX_FINISHED_BYTES = 256 * 1024 * 1024
@@ -47,6 +48,7 @@ class MemoryStore:
         self._keys: dict[tuple[str, str], tuple[str, str]] = {}
         self._calls: dict[str, _Call] = {}
         self._bytes = 0
+        self.tokens = MemoryTokens()
 
     async def accept(self, ticket: Ticket) -> str:
         """See `ports.Store`."""
@@ -86,6 +88,12 @@ class MemoryStore:
         """See `ports.Store`."""
         finished = self._finished.get(submission_id)
         return None if finished is None else finished.journal
+
+    async def client_of(self, submission_id: str) -> str | None:
+        """See `ports.Store`."""
+        finished = self._finished.get(submission_id)
+        ticket = finished.ticket if finished else self._unfinished.get(submission_id)
+        return None if ticket is None else ticket.client
 
     async def page(self, which: Filter, limit: int) -> tuple[SubmissionSummary, ...]:
         """See `ports.Store`."""
@@ -164,6 +172,7 @@ def _is_in(line: SubmissionSummary, which: Filter) -> bool:
         (which.state is None or line.state is which.state)
         and (which.verdict is None or line.verdict is which.verdict)
         and (which.language is None or line.language == which.language)
+        and (which.client is None or line.client == which.client)
         and (which.before is None or line.id < which.before)
     )
 

@@ -11,17 +11,18 @@ import structlog
 from sqlalchemy import BigInteger, Connection, cast, delete, extract, func, make_url, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ccx.errors import StoreUnavailable
 from ccx.wire import State
 from ccx_orchestrator.domain.addresses import url_of
 from ccx_orchestrator.domain.ticket import Ticket
 from ccx_orchestrator.ports.store import News, NewsKind
-from ccx_orchestrator.store.database import AsyncDatabase
+from ccx_orchestrator.store.database import AsyncDatabase, SafeAccess, unavailable
 from ccx_orchestrator.store.schema import BadDatabase, migrate
-from ccx_orchestrator.store.sql import SqlStore, tickets_of, unavailable, with_requests
+from ccx_orchestrator.store.sql import SqlStore, tickets_of, with_requests
 from ccx_orchestrator.store.tables import owners, submissions, unfinished
+from ccx_orchestrator.store.tokens import SqlTokens
 
 log = structlog.get_logger(__name__)
 
@@ -158,20 +159,49 @@ class PostgresStore(SqlStore):
 
 @asynccontextmanager
 async def open_postgres(
-    url: str, owner: str, name: str, lease_seconds: float, reached_at: str | None = None, port: int = 0
+    url: str,
+    owner: str,
+    name: str,
+    lease_seconds: float,
+    reached_at: str | None = None,
+    port: int = 0,
+    *,
+    is_encrypted: bool = False,
 ) -> AsyncIterator[PostgresStore]:
     """The store on that server, for as long as the context lasts. Raises BadDatabase.
 
     Other masters are told to reach this one at the URL `reached_at`; without, at the address that the server sees it
     call from, on this port (0: not at all).
     """
+    async with _connected(url, f"ccx {name}", CONNECTIONS) as (engine, seen_at):
+        if reached_at is None and port and seen_at:  # it has none where it calls through a Unix socket
+            reached_at = url_of(seen_at, port, is_encrypted=is_encrypted)
+        store = PostgresStore(AsyncDatabase(engine), owner, name, lease_seconds, reached_at)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+@asynccontextmanager
+async def open_postgres_tokens(url: str) -> AsyncIterator[SqlTokens]:
+    """The tokens alone, whether masters run or not. Raises BadDatabase."""
+    async with _connected(url, "ccx token", 1) as (engine, _):
+        yield SqlTokens(SafeAccess(AsyncDatabase(engine)))
+
+
+@asynccontextmanager
+async def _connected(url: str, application: str, connections: int) -> AsyncIterator[tuple[AsyncEngine, str | None]]:
+    """The server, with the tables as this version knows them, and the address it sees us call from. Raises
+    BadDatabase.
+    """
     address = make_url(url).set(drivername="postgresql+asyncpg")
     engine = create_async_engine(
         address,
-        pool_size=CONNECTIONS,
+        pool_size=connections,
         max_overflow=0,
         pool_pre_ping=True,
-        connect_args={"timeout": CONNECT_SECONDS, "server_settings": {"application_name": f"ccx {name}"}},
+        connect_args={"timeout": CONNECT_SECONDS, "server_settings": {"application_name": application}},
     )
     try:
         try:
@@ -183,13 +213,7 @@ async def open_postgres(
             raise BadDatabase(
                 f"The database {where} cannot be used: {_reason(error)}. See CCX_DATABASE_URL."
             ) from error
-        if reached_at is None and port and seen_at:  # it has none where it calls through a Unix socket
-            reached_at = url_of(seen_at, port)
-        store = PostgresStore(AsyncDatabase(engine), owner, name, lease_seconds, reached_at)
-        try:
-            yield store
-        finally:
-            await store.close()
+        yield engine, seen_at
     finally:
         await engine.dispose()
 

@@ -6,24 +6,22 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 
-from ccx.errors import KeyReused, StoreUnavailable
+from ccx.errors import KeyReused
 from ccx.wire import State, Submission, SubmissionSummary
 from ccx_orchestrator.domain.ticket import Ticket
 from ccx_orchestrator.ports.callbacks import Callback
 from ccx_orchestrator.ports.store import Filter, News, NewsKind
 from ccx_orchestrator.store import rows
 from ccx_orchestrator.store.blobs import pack, unpack
-from ccx_orchestrator.store.database import Database
+from ccx_orchestrator.store.database import Database, SafeAccess
 from ccx_orchestrator.store.group_commit import GroupCommit, Write
 from ccx_orchestrator.store.tables import callbacks, idempotency_keys, requests, results, submissions, unfinished
-
-T = TypeVar("T")
+from ccx_orchestrator.store.tokens import SqlTokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +61,15 @@ _ENDING = (
 _FORGET_REQUEST = delete(requests).where(requests.c.id == bindparam("of"))
 
 
-class SqlStore:
+class SqlStore(SafeAccess):
     """`ports.Store`, `ports.Queue` and `ports.Outbox` on a database that no other node uses at the same time."""
 
     is_durable = True
     is_shared = False
 
     def __init__(self, database: Database, owner: str) -> None:
-        self._database = database
+        super().__init__(database)
+        self.tokens = SqlTokens(self)
         self._owner = owner
         self._accept = Write("accept", self._apply_accept)
         self._claim = Write("claim", self._apply_claim)
@@ -109,6 +108,11 @@ class SqlStore:
         found = await self.read(select(results.c.journal).where(results.c.id == submission_id))
         return await unpack(found[0].journal) if found else None
 
+    async def client_of(self, submission_id: str) -> str | None:
+        """See `ports.Store`."""
+        found = await self.read(select(submissions.c.client).where(submissions.c.id == submission_id))
+        return None if not found else str(found[0].client)
+
     async def page(self, which: Filter, limit: int) -> tuple[SubmissionSummary, ...]:
         """See `ports.Store`."""
         columns = submissions.c
@@ -121,6 +125,8 @@ class SqlStore:
             query = query.where(columns.verdict == which.verdict)
         if which.language is not None:
             query = query.where(columns.language == which.language)
+        if which.client is not None:
+            query = query.where(columns.client == which.client)
         if which.before is not None:
             query = query.where(columns.id < which.before)
         return tuple(rows.summary_of(row) for row in await self.read(query))
@@ -251,22 +257,6 @@ class SqlStore:
             self._tell(connection, NewsKind.ADOPTED, tuple(adopted))
         return with_requests(connection, adopted)
 
-    # Access
-
-    async def read(self, query: Select[Any]) -> list[Any]:
-        """All rows. Raises StoreUnavailable."""
-        try:
-            return await self._database.read(query)
-        except (SQLAlchemyError, OSError) as error:
-            raise unavailable() from error
-
-    async def transact(self, work: Callable[[Connection], T]) -> T:
-        """Do that in one transaction. Raises StoreUnavailable."""
-        try:
-            return await self._database.transact(work)
-        except (SQLAlchemyError, OSError) as error:
-            raise unavailable() from error
-
 
 def _insert_unless_there(connection: Connection) -> Any:
     kind = postgresql if connection.dialect.name == "postgresql" else sqlite
@@ -284,8 +274,3 @@ def with_requests(connection: Connection, ids: list[str]) -> list[Any]:
 async def tickets_of(found: list[Any]) -> tuple[Ticket, ...]:
     """Of rows of `submissions` with the bodies of their requests."""
     return tuple([await rows.ticket_of(row) for row in found])
-
-
-def unavailable() -> StoreUnavailable:
-    """What a caller is told of the database's own errors, which are its cause."""
-    return StoreUnavailable("The store of submissions does not answer. Try again.")

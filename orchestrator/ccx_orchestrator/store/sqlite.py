@@ -13,9 +13,10 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import URL, Connection, Engine, Select, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
-from ccx_orchestrator.store.database import Transact
+from ccx_orchestrator.store.database import SafeAccess, Transact
 from ccx_orchestrator.store.schema import BadDatabase, migrate
 from ccx_orchestrator.store.sql import SqlStore
+from ccx_orchestrator.store.tokens import SqlTokens
 
 T = TypeVar("T")
 Synchronous = Literal["full", "normal"]
@@ -33,10 +34,7 @@ async def open_sqlite(path: Path, owner: str, synchronous: Synchronous) -> Async
     With `full` what was accepted survives the loss of power, with `normal` the end of the process. Raises BadDatabase.
     """
     async with _only_user(path), _open_file(path, synchronous) as database:
-        try:
-            await database.transact(migrate)
-        except DatabaseError as error:
-            raise BadDatabase(f"{path} cannot be used: {error.orig}. Move it away, or set CCX_STATE_DIR.") from error
+        await _bring_up_to_date(path, database)
         store = SqlStore(database, owner)
         try:
             yield store
@@ -45,13 +43,41 @@ async def open_sqlite(path: Path, owner: str, synchronous: Synchronous) -> Async
 
 
 @asynccontextmanager
-async def _only_user(path: Path) -> AsyncIterator[None]:
-    """Two nodes on one file would each take the other's work for that of a dead one."""
+async def open_sqlite_tokens(path: Path) -> AsyncIterator[SqlTokens]:
+    """The tokens in that file alone, also while a node uses it. Raises BadDatabase."""
+    await _make_folder(path)
+    async with _open_file(path, "full") as database:
+        await _bring_up_to_date(path, database)
+        yield SqlTokens(SafeAccess(database))
+
+
+async def _bring_up_to_date(path: Path, database: FileDatabase) -> None:
+    try:
+        await database.transact(migrate)
+    except DatabaseError as error:
+        raise BadDatabase(f"{path} cannot be used: {error.orig}. Move it away, or set CCX_STATE_DIR.") from error
+
+
+async def _make_folder(path: Path) -> None:
+    """Raises BadDatabase."""
     try:
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _not_writable(path, error) from error
+
+
+def _not_writable(path: Path, error: OSError) -> BadDatabase:
+    return BadDatabase(f"{path.parent} cannot be written to: {error.strerror}. Set CCX_STATE_DIR.")
+
+
+@asynccontextmanager
+async def _only_user(path: Path) -> AsyncIterator[None]:
+    """Two nodes on one file would each take the other's work for that of a dead one."""
+    await _make_folder(path)
+    try:
         lock = await asyncio.to_thread(path.with_suffix(".lock").open, "w")
     except OSError as error:
-        raise BadDatabase(f"{path.parent} cannot be written to: {error.strerror}. Set CCX_STATE_DIR.") from error
+        raise _not_writable(path, error) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -72,6 +72,7 @@ Index("submissions_unfinished", submissions.c.id, sqlite_where=unfinished, postg
 Index("submissions_by_verdict", submissions.c.verdict, submissions.c.id)
 Index("submissions_by_language", submissions.c.language, submissions.c.verdict, submissions.c.id)
 Index("submissions_by_language_only", submissions.c.language, submissions.c.id)
+Index("submissions_by_client", submissions.c.client, submissions.c.id)
 
 # Large and only needed until it has ended.
 requests = Table("requests", metadata, Column("id", ID, primary_key=True), Column("body", LargeBinary, nullable=False))
@@ -105,6 +106,19 @@ callbacks = Table(
     Column("due_at", Time, nullable=False),
 )
 Index("callbacks_by_due_at", callbacks.c.due_at)
+
+# Who may come in. Of a token its SHA-256 alone is kept, so that whoever reads the database has none.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("hint", String(8), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time),
+    Column("quota", Text, nullable=False),
+)
 
 # Nodes that are alive, where several share the database, and where they are reached, if they say so. `beat_at` is by
 # the clock of the database.

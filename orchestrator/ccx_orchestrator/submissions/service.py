@@ -134,6 +134,16 @@ class Submissions:
             return live.view(self._active.position(submission_id))
         return await (self._lookup.view if asks_others else self._lookup.kept)(submission_id)
 
+    async def client_of(self, submission_id: str) -> str | None:
+        """Who sent a submission; None where there is none (any more)."""
+        if live := self._active.get(submission_id):
+            return live.ticket.client
+        return await self._store.client_of(submission_id) or await self._passing.client_of(submission_id)
+
+    def unfinished_of(self, client: str) -> int:
+        """How many of that client wait or run here."""
+        return sum(live.ticket.client == client for live in self._active.all())
+
     async def page(self, which: Filter, limit: int) -> tuple[SubmissionSummary, ...]:
         """The newest of those, newest first."""
         lines = await self._store.page(which, limit)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import TypeAdapter
 
-from ccx.cli.options.server import NodesServerOption
+from ccx.cli.options.server import NodesServerOption, client_of
 from ccx.cli.output.keys import when_pressed
 from ccx.cli.output.node_table import nodes_table, submissions_table, summary
 from ccx.cli.standard_streams import write
-from ccx.client import Client
 from ccx.errors import CcxError
 from ccx.node_address import DEFAULT_SERVER
 from ccx.wire import MAX_PAGE, TOKEN_HEADER, NodeHealth, NodeInfo, State
@@ -22,14 +21,21 @@ from ccx.wire import MAX_PAGE, TOKEN_HEADER, NodeHealth, NodeInfo, State
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from ccx.client import Client
+
 REFRESH_SECONDS = 1.0
 POLL_SECONDS = 0.5
 
 _WIDTH_WITHOUT_TERMINAL = 160
 
-TokenOption = Annotated[
+ClusterTokenOption = Annotated[
     str | None,
-    typer.Option("--token", envvar="CCX_CLUSTER_TOKEN", metavar="TOKEN", help="The cluster's, where it has one."),
+    typer.Option(
+        "--cluster-token",
+        envvar="CCX_CLUSTER_TOKEN",
+        metavar="TOKEN",
+        help="What the nodes of the cluster share, where you are not an operator.",
+    ),
 ]
 
 nodes = typer.Typer(help="The nodes of a cluster.")
@@ -56,11 +62,11 @@ def drain(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The node, by its name or its URL.")],
     off: Annotated[bool, typer.Option("--off", help="Have it take work again.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait until it has nothing left to do.")] = True,
-    token: TokenOption = None,
+    cluster_token: ClusterTokenOption = None,
     server: NodesServerOption = None,
 ) -> None:
     """Have a node finish what it has and take nothing new."""
-    asyncio.run(_drain(name, server, token, on=not off, wait=wait and not off))
+    asyncio.run(_drain(name, server, cluster_token, on=not off, wait=wait and not off))
 
 
 def top(server: NodesServerOption = None) -> None:
@@ -70,12 +76,12 @@ def top(server: NodesServerOption = None) -> None:
 
 
 async def _nodes(server: str | None) -> tuple[NodeInfo, ...]:
-    async with Client(server or DEFAULT_SERVER) as client:
+    async with client_of(server or DEFAULT_SERVER) as client:
         return await client.nodes()
 
 
 async def _drain(name: str, server: str | None, token: str | None, *, on: bool, wait: bool) -> None:
-    async with Client(server or DEFAULT_SERVER, headers={TOKEN_HEADER: token} if token else None) as client:
+    async with client_of(server or DEFAULT_SERVER, {TOKEN_HEADER: token} if token else None) as client:
         await client.drain(name, on=on)
         is_busy = wait
         while is_busy:
@@ -99,7 +105,7 @@ async def _watch(server: str | None) -> None:
 
     console = Console()
     has_left = asyncio.Event()
-    async with Client(server or DEFAULT_SERVER) as client:
+    async with client_of(server or DEFAULT_SERVER) as client:
         now = await _view(client, server, console)
         with (
             Live(now, console=console, auto_refresh=False, screen=sys.stdout.isatty()) as live,

@@ -46,6 +46,20 @@ def serve(
             metavar="URL", help="Where other nodes reach this one. [default: where it listens, or calls from]"
         ),
     ] = None,
+    access: Annotated[
+        bool | None,
+        typer.Option(
+            "--access/--no-access",
+            help="Ask callers for tokens. Left out: where other machines reach the node.",
+            show_default=False,
+        ),
+    ] = None,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Encrypt, with a certificate that the node makes or settings name.")
+    ] = False,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Let other machines in without tokens, or without TLS, on purpose.")
+    ] = False,
 ) -> int:
     """Start a node on the local Docker engine and serve until Ctrl-C."""
     of_cluster: dict[str, object] = {
@@ -53,6 +67,8 @@ def serve(
         "slave_dns": tuple(slave_dns or ()),
         "join": tuple(join or ()),
         "advertise": advertise,
+        "tls": tls,
+        "insecure": insecure,
     }
     return embedded.serve(
         max_tasks,
@@ -61,6 +77,7 @@ def serve(
         port,
         None if languages is None else () if languages == "none" else _names(languages),
         **{name: value for name, value in of_cluster.items() if value},
+        access=access,
     )
 
 

@@ -25,7 +25,7 @@ from ccx.cli.options.program import (
     request_for,
     text_of,
 )
-from ccx.cli.options.server import NamedServerOption
+from ccx.cli.options.server import NamedServerOption, client_of
 from ccx.cli.options.short_id import whole_id
 from ccx.cli.options.sources import collect
 from ccx.cli.output.exit_codes import ExitCode, of_submission
@@ -34,7 +34,6 @@ from ccx.cli.output.presentation import Passage
 from ccx.cli.output.progress import Progress
 from ccx.cli.output.submission_table import status_line, table
 from ccx.cli.standard_streams import read_stdin, write
-from ccx.client import Client
 from ccx.errors import BadInput
 from ccx.wire import MAX_PAGE, State, Verdict
 
@@ -155,12 +154,12 @@ def _named(server: str | None) -> str:
 
 
 async def _submit(server: str, program: Program) -> Submission:
-    async with Client(server) as client:
+    async with client_of(server) as client:
         return await client.submit(await request_for(client, program), wait=False)
 
 
 async def _status(server: str, submission_id: str, *, follow_it: bool) -> Submission:
-    async with Client(server) as client:
+    async with client_of(server) as client:
         submission_id = await whole_id(client, submission_id)
         if not follow_it:
             return await client.submission(submission_id)
@@ -170,7 +169,7 @@ async def _status(server: str, submission_id: str, *, follow_it: bool) -> Submis
 
 async def _logs(server: str, submission_id: str, *, follow_it: bool) -> Submission:
     passage = Passage()
-    async with Client(server) as client:
+    async with client_of(server) as client:
         submission_id = await whole_id(client, submission_id)
         if follow_it:
             with Progress() as progress:
@@ -182,7 +181,7 @@ async def _logs(server: str, submission_id: str, *, follow_it: bool) -> Submissi
 
 
 async def _cancel(server: str, submission_ids: list[str], *, json: bool) -> None:
-    async with Client(server) as client:
+    async with client_of(server) as client:
         for submission_id in submission_ids:
             submission = await client.cancel(await whole_id(client, submission_id))
             _print(_json(submission) if json else status_line(submission))
@@ -196,7 +195,7 @@ async def _list(
     language: str | None,
     verdict: Verdict | None,
 ) -> SubmissionPage:
-    async with Client(server) as client:
+    async with client_of(server) as client:
         return await client.list(limit=limit, cursor=cursor, state=state, language=language, verdict=verdict)
 
 

@@ -46,10 +46,10 @@ async def _ids(client: Client) -> list[str]:
 
 
 def _ask(question: Callable[[Client], Awaitable[list[str]]]) -> list[str]:
-    from ccx.client import Client
+    from ccx.cli.options.server import client_of
 
     async def ask(server: str) -> list[str]:
-        async with asyncio.timeout(PATIENCE_SECONDS), Client(server) as client:
+        async with asyncio.timeout(PATIENCE_SECONDS), client_of(server) as client:
             return await question(client)
 
     server = os.environ.get("CCX_SERVER")

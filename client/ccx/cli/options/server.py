@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ccx.cli.embedded import embedded_node
+from ccx.cli.options.credentials import credential_of
 from ccx.client import Client
 from ccx.node_address import DEFAULT_SERVER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
 ServerOption = Annotated[
     str | None,
@@ -41,11 +42,17 @@ NodesServerOption = Annotated[
 ]
 
 
+def client_of(server: str, headers: Mapping[str, str] | None = None) -> Client:
+    """A client of that node, with the token and the authority that the environment or `ccx login` has for it."""
+    credential = credential_of(server)
+    return Client(server, token=credential.token, ca=credential.ca, headers=headers)
+
+
 @asynccontextmanager
 async def open_client(server: str | None) -> AsyncIterator[Client]:
     """A client of that node. An empty name is none."""
     if server:
-        async with Client(server) as client:
+        async with client_of(server) as client:
             yield client
     else:
         async with embedded_node() as uds, Client(uds=uds) as client:

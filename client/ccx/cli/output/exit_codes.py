@@ -15,11 +15,18 @@ from ccx.errors import (
     BadInput,
     BodyTooLarge,
     CcxError,
+    Forbidden,
     InvalidSubmission,
     NodeNotFound,
     NodeUnreachable,
+    NotOfTheCluster,
     QueueFull,
+    QuotaExceeded,
     SubmissionNotFound,
+    TokenExists,
+    TokenNotFound,
+    TooManyWrongTokens,
+    Unauthenticated,
     UnexpectedAnswer,
     UnknownLanguage,
 )
@@ -51,6 +58,7 @@ class ExitCode(IntEnum):
     NODE_UNREACHABLE = 211
     BAD_INPUT = 212
     QUEUE_FULL = 213
+    ACCESS_DENIED = 214
 
 
 def of_error(error: CcxError) -> ExitCode:
@@ -63,12 +71,16 @@ def of_error(error: CcxError) -> ExitCode:
             | BodyTooLarge()
             | SubmissionNotFound()
             | NodeNotFound()
+            | TokenNotFound()
+            | TokenExists()
         ):
             return ExitCode.BAD_INPUT
         case NodeUnreachable() | UnexpectedAnswer():
             return ExitCode.NODE_UNREACHABLE
-        case QueueFull():
+        case QueueFull() | QuotaExceeded():
             return ExitCode.QUEUE_FULL
+        case Unauthenticated() | Forbidden() | NotOfTheCluster() | TooManyWrongTokens():
+            return ExitCode.ACCESS_DENIED
         case _:
             return ExitCode.INTERNAL_ERROR
 

@@ -19,7 +19,6 @@ from starlette.status import (
 from ccx.errors import InternalError, InvalidSubmission, ProblemError, UnknownLanguage
 from ccx.wire import Verdict
 from ccx.wire.complaints import complaint
-from ccx_orchestrator.api.clients import client_of
 from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.api.request_body import read_body
 from ccx_orchestrator.api.submission_routes import result_of
@@ -86,7 +85,7 @@ class _Door:
         node, submissions = self._node, self._node.submissions
         body = json.loads(await read_body(request, node.max_body_bytes, node.read_seconds))
         asked, language = submission_of(body, node.catalogue.all())
-        accepted = await submissions.accept(asked, client_of(request), is_attended=True)
+        accepted = await node.accept(request, asked, is_attended=True)
         result = await result_of(submissions, accepted.id, request, partial(submissions.cancel, accepted.id))
         if result.verdict is Verdict.INTERNAL_ERROR:
             raise InternalError(result.message or "The node failed.")

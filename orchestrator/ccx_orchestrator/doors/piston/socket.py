@@ -16,7 +16,6 @@ from ccx.events import parse_event
 from ccx.messages import INPUT_WINDOW
 from ccx.wire import LanguageInfo
 from ccx.wire.complaints import complaint
-from ccx_orchestrator.api.clients import client_of
 from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.domain.controls import Control, InputEnded, Signalled, Typed
 from ccx_orchestrator.domain.events import Finished, How, Output, Started, StepJudged, Told
@@ -71,7 +70,7 @@ async def _converse(socket: WebSocket, node: Node) -> None:
     console = Console(None)
     try:
         request, language = submission_of(first | {"stdin": ""}, node.catalogue.all())
-        accepted = await node.submissions.accept(request, client_of(socket), console=console)
+        accepted = await node.accept(socket, request, console=console)
     except (Refusal, ProblemError) as error:
         await _say(socket, type="error", message=str(error))
         raise Closed(NOTIFIED_ERROR, "Notified Error") from error

@@ -1,0 +1,86 @@
+"""What `ccx login` keeps of a node: its token, and the authority that signed its certificate.
+
+One file in the user's configuration, which nobody else can read. What the environment says goes first: CCX_TOKEN,
+CCX_TOKEN_FILE and CCX_CA.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+from pydantic import BaseModel, ValidationError
+
+from ccx.errors import BadInput
+from ccx.node_address import address_of
+
+SECRET_MODE = 0o600
+
+
+class Credential(BaseModel):
+    """Of one node."""
+
+    token: str | None = None
+    ca: str | None = None
+
+
+class Credentials(BaseModel):
+    """Of all nodes, by their URL."""
+
+    servers: dict[str, Credential] = {}
+
+
+def credential_of(server: str) -> Credential:
+    """What is sent to that node. Raises BadInput where a file cannot be read."""
+    kept = read_credentials().servers.get(_named(server), Credential())
+    return Credential(token=_token_of_environment() or kept.token, ca=os.environ.get("CCX_CA") or kept.ca)
+
+
+def keep_credential(server: str, credential: Credential | None) -> Path:
+    """Keep that of a node, or forget it; the file. Raises BadInput."""
+    credentials = read_credentials()
+    servers = {name: kept for name, kept in credentials.servers.items() if name != _named(server)}
+    if credential is not None:
+        servers[_named(server)] = credential
+    path = _path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        beside = path.with_suffix(".new")
+        beside.touch(SECRET_MODE)
+        beside.chmod(SECRET_MODE)
+        beside.write_text(Credentials(servers=servers).model_dump_json(exclude_none=True, indent=2))
+        beside.replace(path)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
+    return path
+
+
+def read_credentials() -> Credentials:
+    """All that is kept. Raises BadInput."""
+    path = _path()
+    try:
+        return Credentials.model_validate_json(path.read_bytes()) if path.exists() else Credentials()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+    except ValidationError as error:
+        raise BadInput(f"{path} is not what 'ccx login' wrote; remove it and log in again.") from error
+
+
+def _token_of_environment() -> str | None:
+    if named := os.environ.get("CCX_TOKEN_FILE"):
+        try:
+            return Path(named).read_text().strip() or None
+        except (OSError, ValueError) as error:
+            raise BadInput(f"CCX_TOKEN_FILE: {named!r} cannot be read: {error}.") from error
+    return (os.environ.get("CCX_TOKEN") or "").strip() or None
+
+
+def _path() -> Path:
+    return platformdirs.user_config_path("ccx") / "credentials.json"
+
+
+def _named(server: str) -> str:
+    """One name for every way of writing the same address."""
+    url = address_of(server)
+    return str(url.copy_with(userinfo=b"")).rstrip("/")

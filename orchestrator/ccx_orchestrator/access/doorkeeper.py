@@ -1,0 +1,133 @@
+"""Finds out who sends a request, by its token, and whether that is enough."""
+
+from __future__ import annotations
+
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic
+from typing import Literal
+
+import limits
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from ccx.errors import Forbidden, NotOfTheCluster, ProblemError, TooManyWrongTokens, Unauthenticated
+from ccx.wire import TOKEN_HEADER
+from ccx_orchestrator.access.caller import Caller
+from ccx_orchestrator.access.rights import (
+    RIGHTS_OF_ANONYMOUS,
+    RIGHTS_OF_NODES,
+    RIGHTS_OF_ROLE,
+    RIGHTS_WITHOUT_ACCESS_CONTROL,
+    Right,
+    right_for,
+)
+from ccx_orchestrator.access.tokens import digest_of_token, is_token
+from ccx_orchestrator.ports.tokens import TokenRecord, Tokens
+from ccx_orchestrator.submissions.clock import utc_now
+
+Anonymous = Literal["none", "read", "user"]
+
+# For so long a token that was revoked or has changed may still be taken: the price of not asking the store each time.
+REMEMBERED_SECONDS = 2.0
+REMEMBERED = 10_000
+WRONG_PER_MINUTE = limits.RateLimitItemPerMinute(20)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request says of who sends it. `address` is where it comes from, as the queue counts it."""
+
+    address: str
+    token: str | None = None
+    cluster_token: str | None = None
+    is_forwarded: bool = False
+
+
+@dataclass(slots=True)
+class Doorkeeper:
+    """`tokens` None: nobody is asked who they are. `cluster_token` None: then any node is one of the cluster, but where
+    tokens are asked for, none is.
+    """
+
+    cluster_token: str | None = None
+    tokens: Tokens | None = None
+    anonymous: Anonymous = "none"
+    public: tuple[str, ...] = ("docs",)
+    clock: Callable[[], datetime] = utc_now
+    _known: OrderedDict[str, tuple[float, TokenRecord]] = field(default_factory=OrderedDict)
+    _wrong: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
+
+    @property
+    def asks(self) -> bool:
+        """Whether callers are asked who they are."""
+        return self.tokens is not None
+
+    async def caller(self, credentials: Credentials) -> Caller:
+        """Who it is. Raises NotOfTheCluster, Unauthenticated, TooManyWrongTokens or StoreUnavailable."""
+        is_node = self._is_node(credentials.cluster_token)
+        if credentials.is_forwarded and not is_node:
+            raise self._not_of_the_cluster()
+        if self.tokens is None:
+            rights = RIGHTS_OF_NODES if is_node else RIGHTS_WITHOUT_ACCESS_CONTROL
+            return Caller(credentials.address, rights, "node" if credentials.is_forwarded else "anonymous")
+        if is_node:
+            return Caller(credentials.address, RIGHTS_OF_NODES, "node")
+        if credentials.token is None:
+            return Caller(credentials.address, RIGHTS_OF_ANONYMOUS[self.anonymous])
+        record = await self._record(self.tokens, credentials.token, credentials.address)
+        return Caller(f"key {record.name}", RIGHTS_OF_ROLE[record.role], record.role, record.name, record.quota)
+
+    def check(self, caller: Caller, method: str, path: str) -> Right:
+        """The right that a request needs. Raises Unauthenticated, Forbidden or NotOfTheCluster where it lacks."""
+        right = right_for(method, path, self.public)
+        if not caller.may(right):
+            raise self._refusal(caller, right)
+        return right
+
+    def _refusal(self, caller: Caller, right: Right) -> ProblemError:
+        if right is Right.CLUSTER or (right is Right.OPERATE and not self.asks):
+            return self._not_of_the_cluster()
+        if not self.asks:
+            return Forbidden("This node asks nobody for a token: start it with --access to have some.")
+        if caller.kind == "anonymous":
+            return Unauthenticated(
+                "This node asks for a token: 'ccx login URL' on the command line, or the header 'Authorization: Bearer"
+                " TOKEN'. Whoever runs the node makes them, with 'ccx token create'."
+            )
+        need = next(role for role, rights in RIGHTS_OF_ROLE.items() if right in rights)
+        return Forbidden(f"This needs a token of the role {need}; {caller.name or 'a node'} is {caller.kind}.")
+
+    def _is_node(self, given: str | None) -> bool:
+        if self.cluster_token is None:
+            return self.tokens is None
+        return given is not None and hmac.compare_digest(self.cluster_token.encode(), given.encode())
+
+    async def _record(self, tokens: Tokens, token: str, address: str) -> TokenRecord:
+        record = await self._find(tokens, digest_of_token(token)) if is_token(token) else None
+        if record is not None and (record.expires_at is None or record.expires_at > self.clock()):
+            return record
+        if not self._wrong.hit(WRONG_PER_MINUTE, address):
+            raise TooManyWrongTokens("Too many wrong tokens came from your address.", retry_after_seconds=60)
+        if record is not None:
+            raise Unauthenticated(f"The token {record.name!r} has expired; ask for a new one.")
+        reason = "is none of this node's, or was revoked" if is_token(token) else "is mistyped or cut off"
+        raise Unauthenticated(f"The token {reason}.")
+
+    async def _find(self, tokens: Tokens, digest: str) -> TokenRecord | None:
+        now = monotonic()
+        if (known := self._known.get(digest)) and known[0] > now:
+            return known[1]
+        self._known.pop(digest, None)
+        if record := await tokens.find(digest):
+            self._known[digest] = (now + REMEMBERED_SECONDS, record)
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return record
+
+    @staticmethod
+    def _not_of_the_cluster() -> NotOfTheCluster:
+        return NotOfTheCluster(f"This needs the cluster's token in the header {TOKEN_HEADER}.")

@@ -1,0 +1,52 @@
+"""Holds callers to what their tokens allow, and tells them how much is left."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from ccx.errors import InvalidSubmission, QuotaExceeded
+from ccx.wire import FieldError, SubmissionRequest
+from ccx_orchestrator.access.caller import Caller
+
+_SHORTLY_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Quotas:
+    """Counts what was taken in; what is unfinished others know."""
+
+    _rates: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
+
+    def check(self, caller: Caller, request: SubmissionRequest, unfinished: int) -> dict[str, str]:
+        """Count one more submission; what the answer's head says of it, as the IETF's draft of RateLimit has it.
+
+        Raises InvalidSubmission or QuotaExceeded: then it is not counted.
+        """
+        quota = caller.quota
+        if quota.highest_priority is not None and request.priority > quota.highest_priority:
+            message = f"is at most {quota.highest_priority} for your token"
+            raise InvalidSubmission(f"priority {message}.", (FieldError(field="priority", message=message),))
+        if quota.unfinished is not None and unfinished >= quota.unfinished:
+            raise QuotaExceeded(
+                f"Your token allows {quota.unfinished} submissions that wait or run at a time, and so many do.",
+                retry_after_seconds=_SHORTLY_SECONDS,
+            )
+        if quota.per_minute is None:
+            return {}
+        rate = RateLimitItemPerMinute(quota.per_minute)
+        is_allowed = self._rates.hit(rate, caller.client)
+        window = self._rates.get_window_stats(rate, caller.client)
+        seconds = max(1, round(window.reset_time - time.time()))
+        if not is_allowed:
+            raise QuotaExceeded(
+                f"Your token allows {quota.per_minute} submissions a minute.", retry_after_seconds=float(seconds)
+            )
+        return {
+            "RateLimit-Policy": f'"per-minute";q={quota.per_minute};w=60',
+            "RateLimit": f'"per-minute";r={window.remaining};t={seconds}',
+        }

@@ -1,0 +1,98 @@
+"""What may be asked of a node, by whom: one table for every address. `docs/access.md` has it for readers, and a test
+compares both with the addresses that a node really has.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ccx.wire import Role
+
+
+class Right(StrEnum):
+    """What an address is for."""
+
+    OPEN = "open"  # anybody, without a token
+    READ = "read"  # what a node is like: its languages, nodes, load
+    RUN = "run"  # programs and results of one's own
+    OVERSEE = "oversee"  # everybody's results, counters
+    OPERATE = "operate"  # taking nodes out of service
+    ADMINISTER = "administer"  # tokens
+    CLUSTER = "cluster"  # what nodes say to each other
+
+
+_READER = frozenset({Right.OPEN, Right.READ})
+_USER = _READER | {Right.RUN}
+_OVERSEER = _USER | {Right.OVERSEE}
+_OPERATOR = _OVERSEER | {Right.OPERATE}
+RIGHTS_OF_ROLE: dict[Role, frozenset[Right]] = {
+    Role.USER: _USER,
+    Role.OPERATOR: _OPERATOR,
+    Role.ADMIN: _OPERATOR | {Right.ADMINISTER},
+}
+RIGHTS_OF_NODES = _OPERATOR | {Right.CLUSTER}
+RIGHTS_OF_ANONYMOUS = {"none": frozenset({Right.OPEN}), "read": _READER, "user": _USER}
+# Where nobody is asked who they are: all but what needs the cluster's token, if there is one.
+RIGHTS_WITHOUT_ACCESS_CONTROL = _OVERSEER
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Addresses that need the same right. A path has `{name}` for a segment and `{name:path}` for all that follows."""
+
+    methods: str
+    path: str
+    right: Right
+
+    def matches(self, method: str, path: str) -> bool:
+        """Whether a request is of this row."""
+        return method in self.methods.split() and _pattern(self.path).fullmatch(path) is not None
+
+
+ROWS = (
+    Row("POST GET", "/v1/submissions", Right.RUN),
+    Row("GET DELETE", "/v1/submissions/{submission_id}", Right.RUN),
+    Row("GET", "/v1/submissions/{submission_id}/events", Right.RUN),
+    Row("WEBSOCKET", "/v1/interactive", Right.RUN),
+    Row("GET", "/healthz", Right.OPEN),
+    Row("GET", "/v1/whoami", Right.OPEN),
+    Row("GET", "/v1/ca", Right.OPEN),
+    Row("POST DELETE", "/v1/session", Right.OPEN),
+    Row("GET", "/v1/languages", Right.READ),
+    Row("GET", "/v1/nodes", Right.READ),
+    Row("GET", "/v1/nodes/{name}/usage", Right.READ),
+    Row("PUT", "/v1/leases/{master}", Right.CLUSTER),
+    Row("PUT DELETE", "/v1/nodes/{name}", Right.CLUSTER),
+    Row("POST DELETE", "/v1/nodes/{name}/drain", Right.OPERATE),
+    Row("GET", "/metrics", Right.OVERSEE),
+    Row("GET POST", "/v1/tokens", Right.ADMINISTER),
+    Row("DELETE", "/v1/tokens/{name}", Right.ADMINISTER),
+    Row("POST", "/v1/tokens/{name}/rotate", Right.ADMINISTER),
+    Row("GET", "/docs", Right.READ),
+    Row("GET", "/docs/oauth2-redirect", Right.READ),
+    Row("GET", "/openapi.json", Right.READ),
+    Row("GET", "/static-offline-docs/{path:path}", Right.OPEN),
+    Row("GET", "/api/v2/{path:path}", Right.READ),
+    Row("POST DELETE WEBSOCKET", "/api/v2/{path:path}", Right.RUN),
+)
+# By which word of the setting `public` they are open to anybody.
+PUBLIC = {"docs": ("/docs", "/docs/oauth2-redirect", "/openapi.json"), "metrics": ("/metrics",)}
+_patterns: dict[str, re.Pattern[str]] = {}
+
+
+def right_for(method: str, path: str, public: tuple[str, ...] = ()) -> Right:
+    """What a request needs. An address without a row, which does not exist, is told of to users alone."""
+    if method == "OPTIONS" or any(path in PUBLIC[word] for word in public):
+        return Right.OPEN
+    method = "GET" if method == "HEAD" else method
+    trimmed = path.rstrip("/") or "/"
+    return next((row.right for row in ROWS if row.matches(method, trimmed)), Right.RUN)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    if path not in _patterns:
+        escaped = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
+        _patterns[path] = re.compile(re.sub(r"\{\w+:path\}", ".*", re.sub(r"\{\w+\}", "[^/]+", escaped)))
+    return _patterns[path]

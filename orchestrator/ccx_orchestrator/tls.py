@@ -1,0 +1,151 @@
+"""The certificate a node serves with: a file of the operator's, or one signed by an authority of the node's own. It is
+read again when it changes, while open connections go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+
+import psutil
+import structlog
+
+from ccx.errors import BadInput
+from ccx_orchestrator.access.certificates import KeyPair, fingerprint, is_due, make_authority, make_certificate
+from ccx_orchestrator.background import background
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 5.0
+SECRET_MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Files in PEM. `authority` is who signed it, where that is the node's own: clients have to be told."""
+
+    certificate: Path
+    key: Path
+    authority: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """What connections are made with. Raises BadInput."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.load(context)
+        return context
+
+    def load(self, context: ssl.SSLContext) -> None:
+        """Have new connections served with what the files have now. Raises BadInput."""
+        try:
+            context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ssl.SSLError) as error:
+            raise BadInput(
+                f"The certificate {str(self.certificate)!r} with the key {str(self.key)!r} cannot be used: {error}."
+                " See the settings tls_certificate and tls_key."
+            ) from error
+
+    def authority_text(self) -> bytes | None:
+        """The authority in PEM, None where it is somebody else's."""
+        return self.authority.read_bytes() if self.authority else None
+
+
+@asynccontextmanager
+async def certificate_of(
+    folder: Path, node_name: str, names: tuple[str, ...], given: tuple[Path, Path] | None
+) -> AsyncIterator[tuple[Certificate, ssl.SSLContext]]:
+    """The files, and a context that follows them for as long as this one lasts. `given` are the operator's; otherwise
+    those in the folder are made, and made anew when they are due. Raises BadInput.
+    """
+    if given is not None:
+        files, renew = Certificate(*given), _nothing
+    else:
+        files = Certificate(folder / "node.pem", folder / "node.key", folder / "authority.pem")
+
+        def renew() -> None:
+            _renew(files, folder / "authority.key", node_name, names)
+
+        await asyncio.to_thread(renew)
+    context = await asyncio.to_thread(files.context)
+    async with background(_follow(files, context, renew), "certificate"):
+        yield files, context
+
+
+def describe(files: Certificate) -> str:
+    """How clients come to trust this node, in a sentence; nothing where its authority is a public one."""
+    authority = files.authority_text()
+    return "" if authority is None else f"its authority's SHA-256 is {fingerprint(authority)}"
+
+
+def names_of_machine() -> tuple[str, ...]:
+    """Under which addresses this machine is reached, and its names for itself."""
+    found = [entry.address.partition("%")[0] for entries in psutil.net_if_addrs().values() for entry in entries]
+    return ("localhost", *(address for address in found if _is_address(address)))
+
+
+def _nothing() -> None:
+    """Files of others are theirs to renew."""
+
+
+async def _follow(files: Certificate, context: ssl.SSLContext, renew: Callable[[], None]) -> None:
+    seen = await asyncio.to_thread(_stamp, files)
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            await asyncio.to_thread(renew)
+            if (now := await asyncio.to_thread(_stamp, files)) != seen:
+                files.load(context)
+                seen = now
+                log.info("certificate read again", certificate=str(files.certificate))
+        except (OSError, BadInput) as error:  # half of it may be written so far
+            log.warning("the certificate cannot be read again", reason=str(error))
+
+
+def _stamp(files: Certificate) -> tuple[int, int]:
+    return files.certificate.stat().st_mtime_ns, files.key.stat().st_mtime_ns
+
+
+def _renew(files: Certificate, authority_key: Path, node_name: str, names: tuple[str, ...]) -> None:
+    """Make what is missing or due. Raises BadInput where the folder cannot be written to."""
+    now = datetime.now(UTC)
+    try:
+        files.certificate.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if files.authority is None:
+            return
+        if not (files.authority.exists() and authority_key.exists()):
+            authority = make_authority(node_name, now)
+            _write(files.authority, authority.certificate)
+            _write(authority_key, authority.key)
+        authority = KeyPair(files.authority.read_bytes(), authority_key.read_bytes())
+        is_there = files.certificate.exists() and files.key.exists()
+        if not is_there or is_due(files.certificate.read_bytes(), authority.certificate, names, now):
+            made = make_certificate(authority, names, now)
+            _write(files.key, made.key)
+            _write(files.certificate, made.certificate)
+    except OSError as error:
+        raise BadInput(
+            f"{files.certificate.parent} cannot be written to: {error.strerror}. Set CCX_STATE_DIR."
+        ) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all, for the owner's eyes only."""
+    beside = path.with_suffix(f"{path.suffix}.new")
+    beside.touch(SECRET_MODE)
+    beside.chmod(SECRET_MODE)
+    beside.write_bytes(data)
+    beside.replace(path)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
