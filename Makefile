@@ -9,7 +9,7 @@ help: ## list these targets
 	@echo 'make run sets everything up on Debian or Ubuntu as root, or wherever a Docker engine answers. All targets:'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1#\2/p' Makefile | awk -F'#' '{printf "%-12s %s\n", $$1, $$2}'
 
-.PHONY: help test-fast run test bench soak check cluster format python engine images wheel man clean
+.PHONY: help test-fast run test bench soak check cluster format python engine images page screenshots wheel man clean
 
 run: images ## set up everything, then run the example programs
 	@scripts/run-examples.sh
@@ -28,7 +28,7 @@ bench: images ## measure against docker run, the bare host and others; writes do
 soak: images ## thousands of submissions, one in five hostile; the figures go into docs/security.md
 	PYTHONPATH=. $(BIN)/python bench/soak.py --write
 
-check: python ## format, lint, types, architecture, the OpenAPI document
+check: python page ## format, lint, types, architecture, the OpenAPI document
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -50,10 +50,17 @@ python:
 engine: python
 	@scripts/setup-engine.sh
 
-images: engine
+images: engine page
 	@$(BIN)/ccx images build
 
-wheel: python ## dist/ccx-….whl, for pip or pipx on other machines
+page: python ## build the page that a node shows at its address
+	@scripts/build-page.sh
+
+screenshots: images ## make the pictures of the page in docs/img
+	@scripts/setup-tests.sh
+	PYTHONPATH=. $(BIN)/python scripts/screenshots.py
+
+wheel: python page ## dist/ccx-….whl, for pip or pipx on other machines
 	@rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist .
 

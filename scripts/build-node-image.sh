@@ -10,7 +10,11 @@ abi=cp${python_version/./}
 platform() { echo "--platform=manylinux_$1_$(uname -m)"; }
 
 # Already built from the same files?
-digest=$(git ls-files -co --exclude-standard -- client orchestrator images requirements pyproject.toml README.md LICENSE .dockerignore \
+sources() {
+    git ls-files -co --exclude-standard -- client orchestrator images requirements pyproject.toml README.md LICENSE .dockerignore
+    find orchestrator/ccx_orchestrator/dashboard/static -type f 2>/dev/null || true # the page, which is built
+}
+digest=$(sources \
     | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum | cut -d ' ' -f 1)
 if [ "$(docker image inspect --format '{{index .Config.Labels "ccx.source"}}' "$tag" 2>/dev/null)" = "$digest" ]; then
     echo "ccx: the image $tag is up to date"
@@ -26,8 +30,7 @@ for file in build node; do
         "$(platform 2_17)" "$(platform 2_24)" "$(platform 2_26)" "$(platform 2_28)" "$(platform 2_34)" "--platform=manylinux2014_$(uname -m)" \
         --dest "$context/wheels" --requirement "requirements/$file.txt"
 done
-git ls-files -co --exclude-standard -z -- client orchestrator images requirements pyproject.toml README.md LICENSE .dockerignore \
-    | tar --create --null --files-from - | tar --extract --directory "$context"
+sources | tar --create --verbatim-files-from --files-from - | tar --extract --directory "$context"
 echo "ccx: building $tag"
 docker build --quiet --label "ccx.source=$digest" --build-arg "BASE_IMAGE=${BASE_IMAGE:-debian:trixie-slim}" \
     --file "$context/orchestrator/Dockerfile" --tag "$tag" "$context" >/dev/null

@@ -19,6 +19,7 @@ if command -v docker >/dev/null && docker version >/dev/null 2>&1; then
     fi
 fi
 echo "ccx: removing the virtual environment, builds and caches"
+rm -rf client/web/node_modules client/web/src/wire.d.ts orchestrator/ccx_orchestrator/dashboard/static
 rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 find . -name __pycache__ -type d -prune -exec rm -rf {} +
 if [ -e /var/log/ccx-dockerd.log ]; then

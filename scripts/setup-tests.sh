@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the test suite wants beyond Python and Docker: a C compiler and libFuzzer for the runner, curl for the
 # README's commands, network namespaces and disks for hosts of their own, docker-compose, gVisor, a
-# rootless engine. Tests that miss them fail and say so.
+# rootless engine, a browser. Tests that miss them fail and say so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ fuzzer() {
     fi
 }
 
-wanted="curl gcc make clang ip nsenter mkfs.ext4 docker docker-compose faketime crun rootlesskit newuidmap runsc"
+wanted="curl gcc make clang ip nsenter mkfs.ext4 docker docker-compose faketime crun rootlesskit newuidmap runsc chromium"
 packages="curl gcc libc6-dev make clang iproute2 util-linux e2fsprogs docker-compose faketime crun"
 
 missing() {
@@ -38,6 +38,7 @@ scripts/apt-install.sh $packages || true
 scripts/apt-install.sh $(fuzzer) || true
 # Apart: not every version of Debian and Ubuntu has these, or has them apart.
 scripts/apt-install.sh runsc || true
+scripts/apt-install.sh chromium || scripts/apt-install.sh chromium-browser || true
 scripts/apt-install.sh rootlesskit uidmap || true
 if ! command -v docker >/dev/null; then
     scripts/apt-install.sh docker-cli || true

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from ccx.connection_trouble import connection_trouble
 from ccx.errors import CcxError, NodeUnreachable, UnexpectedAnswer, from_problem
 from ccx.events import Done, Event, parse_event, type_of_ndjson
+from ccx.feed import FeedEvent, parse_feed_event
 from ccx.keep_alive import keep_alive
 from ccx.node_address import DEFAULT_SERVER, address_of
 from ccx.trust import tls_context
@@ -240,6 +241,17 @@ class Client:
     async def drain(self, name: str, *, on: bool = True) -> NodeInfo:
         """Have a node finish what it has and take nothing new, or take work again; how it is now."""
         return await self._call("POST" if on else "DELETE", f"/v1/nodes/{quote(name, safe='')}/drain", _NODE)
+
+    async def watch(self, last_event_id: str | None = None) -> AsyncGenerator[FeedEvent]:
+        """What happens to nodes and submissions, until the iterator is closed."""
+        async with self._stream("GET", "/v1/events", last_event_id=last_event_id) as response:
+            async for line in self._lines(response):
+                try:
+                    event = parse_feed_event(line) if line else None
+                except ValidationError as error:
+                    raise self._unexpected("with something in a stream") from error
+                if event is not None:
+                    yield event
 
     async def usage(self, name: str) -> AsyncGenerator[Usage]:
         """What a node's machine is doing, a reading a second, until the iterator is closed."""

@@ -31,6 +31,7 @@ from ccx_orchestrator.cluster.dispatcher import Dispatcher
 from ccx_orchestrator.cluster.no_executor import NoExecutor
 from ccx_orchestrator.cluster.overview import Cluster, ThisNode
 from ccx_orchestrator.cluster.roster import Roster
+from ccx_orchestrator.dashboard.page import open_page
 from ccx_orchestrator.docker_host.checks.runtime_choice import choose_runtimes
 from ccx_orchestrator.docker_host.engine.capabilities import check_limits
 from ccx_orchestrator.docker_host.engine.client import Engine, open_engine
@@ -136,6 +137,7 @@ async def open_node(settings: Settings, authority: bytes | None = None) -> Async
                 async with submissions.at_work(), _callbacks(settings, store, meter), _cluster_at_work(settings, parts):
                     app = create_app(node)
                     open_doors(app, node, settings.doors)
+                    open_page(app)
                     yield RunningNode(app, here.languages, submissions, settings, parts.identity)
             finally:
                 await submissions.drain(0)  # a no-op where the node was drained in good order

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from ccx.client import Client
@@ -175,6 +176,8 @@ async def assert_is_locked(compose: Compose, host: Host) -> None:
         with pytest.raises(Unauthenticated):
             await run(stranger, "c", HELLO["c"])
         assert (await stranger.health()).posture == "insecure"
+    async with httpx2.AsyncClient(base_url=host.url) as browser:
+        assert 'id="page"' in (await browser.get("/")).text, "the image of a node has the page"
 
 
 def ask_proxy(compose: Compose, containers: dict[str, dict[str, Any]]) -> dict[str, int]:

@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import tarfile
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,16 @@ def test_hello_runs_from_an_installed_wheel(images: None, dist: Path, tmp_path: 
         check=False,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("hello\n", "", 0)
+
+
+def test_a_wheel_brings_the_page_along(dist: Path) -> None:
+    (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    page = "ccx_orchestrator/dashboard/static"
+    assert f"{page}/index.html" in names
+    assert any(name.startswith(f"{page}/assets/index-") for name in names)
+    assert not any("node_modules" in name for name in names)
 
 
 def test_a_source_distribution_has_what_a_wheel_is_made_of(dist: Path) -> None:

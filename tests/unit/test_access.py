@@ -27,6 +27,7 @@ from ccx_orchestrator.access.tokens import make_token
 from ccx_orchestrator.api.app import create_app
 from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.cluster.overview import Cluster, ThisNode
+from ccx_orchestrator.dashboard.page import open_page
 from ccx_orchestrator.doors import open_doors
 from ccx_orchestrator.machine import LocalMachine
 from ccx_orchestrator.serving import serving
@@ -110,6 +111,7 @@ async def locked_node(
     )
     app = create_app(node)
     open_doors(app, node, ("piston",))
+    open_page(app)
     listening, url = listen_anywhere()
     async with serving(app, listening):
         try:
@@ -201,7 +203,7 @@ def expected(right: Right, caller: str) -> int | None:
 async def test_every_address_by_every_caller(locked: Locked, caller: str) -> None:
     async with locked.http(caller) as http:
         for method, template in sorted(addresses_of(locked.app)):
-            if method == "WEBSOCKET" or template == "/v1/nodes/{name}/usage":
+            if method == "WEBSOCKET" or template in {"/v1/nodes/{name}/usage", "/v1/events"}:
                 continue
             path = re.sub(r"\{submission_id\}", UNKNOWN, re.sub(r"\{path:path\}", "x", template))
             path = re.sub(r"\{\w+\}", "nobody", path)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Request
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
 from ccx.events import type_of_ndjson
 from ccx.wire import TOKEN_HEADER, Announcement, Lease, NodeInfo, NodeReport, Usage
-from ccx_orchestrator.api.openapi import refusals
-from ccx_orchestrator.api.streaming import NDJSON, SSE, EventStreamResponse, Form
+from ccx_orchestrator.api.clients import caller_of
+from ccx_orchestrator.api.openapi import feed, refusals
+from ccx_orchestrator.api.streaming import NDJSON, SSE, EventStreamResponse, Form, form_asked_for, frames
 from ccx_orchestrator.cluster.overview import Cluster
 from ccx_orchestrator.submissions.reading.event_stream import Line
 
@@ -31,9 +32,21 @@ def node_routes(cluster: Cluster) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["nodes"])
 
     @routes.get("/nodes")
-    async def list_nodes() -> tuple[NodeInfo, ...]:
+    async def list_nodes(request: Request) -> tuple[NodeInfo, ...]:
         """All nodes this one knows, itself first."""
-        return cluster.nodes()
+        return cluster.nodes_for(caller_of(request).sees)
+
+    @routes.get("/events", response_class=Response, responses=feed() | refusals(401, 422))
+    async def watch(
+        request: Request,
+        last: Annotated[
+            str | None,
+            Header(alias="Last-Event-ID", max_length=64, description="Go on after this event. Left out: from now on."),
+        ] = None,
+    ) -> EventStreamResponse:
+        """What happens to nodes and to the submissions that you may see, as server-sent events or lines of JSON."""
+        form = form_asked_for(request) or SSE
+        return EventStreamResponse(frames(cluster.feed.lines(caller_of(request).sees, last), form), form.media_type)
 
     @routes.put("/nodes/{name}", dependencies=OF_NODES, responses=refusals(401, 403, 422))
     async def announce_node(name: NodeName, announcement: Announcement, request: Request) -> NodeInfo:

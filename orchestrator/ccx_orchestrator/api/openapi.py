@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from ccx.errors import PROBLEMS
 from ccx.events import EVENT, type_of_ndjson, type_of_sse
+from ccx.feed import FEED_EVENT
 from ccx.wire import Problem, SubmissionRequest, type_of_json, type_of_problem
 from ccx_orchestrator.api.field_descriptions import describe
 
@@ -17,6 +18,7 @@ _SHAPES: dict[str, TypeAdapter[Any]] = {
     "SubmissionRequest": TypeAdapter(SubmissionRequest),
     "Problem": TypeAdapter(Problem),
     "Event": EVENT,
+    "FeedEvent": FEED_EVENT,
 }
 
 _EXAMPLES: dict[str, Any] = {
@@ -67,6 +69,13 @@ def event_stream() -> dict[int | str, dict[str, Any]]:
         200: {"description": "One event after the other, as they come.", "content": content},
         204: {"description": "It has ended, and the client has had it all."},
     }
+
+
+def feed() -> dict[int | str, dict[str, Any]]:
+    """The documentation of the stream of everything that happens."""
+    document = {"schema": {"$ref": "#/components/schemas/FeedEvent"}}
+    content = {type_of_sse: document, type_of_ndjson: document}
+    return {200: {"description": "One event after the other, without an end.", "content": content}}
 
 
 def with_our_errors(app: FastAPI) -> Any:

@@ -10,6 +10,7 @@ from datetime import datetime
 from ccx.errors import NodeUnreachable
 from ccx.wire import Announcement, NodeHealth, NodeInfo, NodeReport, Usage
 from ccx_orchestrator.cluster.dispatcher import Dispatcher
+from ccx_orchestrator.cluster.feed import Feed, Sees, seen_by
 from ccx_orchestrator.cluster.known_node import KnownNode, health_of
 from ccx_orchestrator.cluster.leases import Leases
 from ccx_orchestrator.cluster.roster import Roster
@@ -51,6 +52,7 @@ class Cluster:
         self._machine = machine
         self._usage = UsageFeed(machine)
         self._drained_at: datetime | None = None
+        self.feed = Feed(this.incarnation, submissions.changes, self.nodes, submissions.owner_here)
         self.leases = Leases(submissions.abandon)
 
     def renew(self, master: str, seconds: float) -> NodeReport:
@@ -87,6 +89,10 @@ class Cluster:
     def nodes(self) -> tuple[NodeInfo, ...]:
         """All nodes this one knows, itself first."""
         return (self._myself(), *(self._info(member) for member in self._roster.members()))
+
+    def nodes_for(self, sees: Sees) -> tuple[NodeInfo, ...]:
+        """The same, without the submissions that somebody does not see."""
+        return seen_by(self.nodes(), sees, self._submissions.owner_here)
 
     def announce(self, name: str, announcement: Announcement, caller: str) -> NodeInfo:
         """A node takes overflow from now on."""

@@ -21,7 +21,6 @@ BUILD = "Build it with `ccx images build {name}`."
 
 async def examine(settings: Settings, locks: Locks) -> AsyncIterator[Finding]:
     """Every finding as it is made. `locks` are those that the node would be served with here."""
-    yield _judge_locks(locks)
     try:
         async with open_engine() as engine:
             for finding in host.look(await engine.about(), datetime.now(UTC)):
@@ -29,6 +28,7 @@ async def examine(settings: Settings, locks: Locks) -> AsyncIterator[Finding]:
     except CcxError as error:
         yield failed("engine", str(error), "Start Docker, or name another engine with DOCKER_HOST.")
         return
+    yield _judge_locks(locks)
     try:
         async with open_node(settings) as node:
             async for finding in _look_inside(node, settings):

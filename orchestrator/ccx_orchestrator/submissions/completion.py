@@ -12,6 +12,7 @@ from ccx_orchestrator.domain.events import Finished
 from ccx_orchestrator.ports.metering import Meter
 from ccx_orchestrator.submissions.active_registry import ActiveRegistry
 from ccx_orchestrator.submissions.active_submission import ActiveSubmission
+from ccx_orchestrator.submissions.changes import Changes
 from ccx_orchestrator.submissions.clock import Clock
 from ccx_orchestrator.submissions.events import journal_codec
 from ccx_orchestrator.submissions.retrying_store import RetryingStore
@@ -25,13 +26,20 @@ class Completion:
     """Ends submissions, from inside or outside of what runs them. `passing` keeps what a master has sent."""
 
     def __init__(
-        self, active: ActiveRegistry, store: RetryingStore, passing: RetryingStore, clock: Clock, meter: Meter
+        self,
+        active: ActiveRegistry,
+        store: RetryingStore,
+        passing: RetryingStore,
+        clock: Clock,
+        meter: Meter,
+        changes: Changes,
     ) -> None:
         self._active = active
         self._store = store
         self._passing = passing
         self._clock = clock
         self._meter = meter
+        self._changes = changes
 
     async def conclude(self, live: ActiveSubmission, finished: Finished) -> None:
         """Keep the result of one whose events are complete, and only then show it."""
@@ -49,6 +57,7 @@ class Completion:
         live.journal.complete(last)
         live.done.set()
         self._meter.ended(result)
+        self._changes.tell(live)
         log.info("submission ended", **_line(live, result))
         self._active.settle(live)
 

@@ -15,6 +15,7 @@ from ccx_orchestrator.ports.metering import Meter
 from ccx_orchestrator.submissions.active_registry import ActiveRegistry
 from ccx_orchestrator.submissions.active_submission import ActiveSubmission
 from ccx_orchestrator.submissions.admission_policy import AdmissionPolicy
+from ccx_orchestrator.submissions.changes import Changes
 from ccx_orchestrator.submissions.clock import Clock
 from ccx_orchestrator.submissions.completion import Completion
 from ccx_orchestrator.submissions.retrying_store import RetryingStore
@@ -34,6 +35,7 @@ class Runs:
         policy: AdmissionPolicy,
         clock: Clock,
         meter: Meter,
+        changes: Changes,
     ) -> None:
         self._executor = executor
         self._active = active
@@ -42,6 +44,7 @@ class Runs:
         self._policy = policy
         self._clock = clock
         self._meter = meter
+        self._changes = changes
         self.engine_error: ProblemError | None = None
 
     async def check_engine(self) -> None:
@@ -112,6 +115,7 @@ class Runs:
         await self._claim(live)
         if live.is_claimed:
             live.restart()
+            self._changes.tell(live)
         else:
             self._active.drop(live)
 
@@ -153,3 +157,4 @@ class Runs:
         if isinstance(kept, Started):
             waited, sandbox = live.starting_seconds(self._clock())
             self._meter.started(live.ticket.request.language, waited, sandbox)
+            self._changes.tell(live)

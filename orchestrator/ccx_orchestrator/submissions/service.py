@@ -25,6 +25,7 @@ from ccx_orchestrator.ports.store import Filter, Keeper, News, NewsKind
 from ccx_orchestrator.submissions.active_registry import ActiveRegistry
 from ccx_orchestrator.submissions.active_submission import ActiveSubmission
 from ccx_orchestrator.submissions.admission_policy import AdmissionPolicy
+from ccx_orchestrator.submissions.changes import Changes
 from ccx_orchestrator.submissions.clock import Clock, utc_now
 from ccx_orchestrator.submissions.completion import Completion
 from ccx_orchestrator.submissions.console import Console
@@ -72,8 +73,11 @@ class Submissions:
         self._active = ActiveRegistry(backlog, dispatcher, clock, self._start, self._work_sharing.look_for_work)
         self.event_stream = EventStream(self._active, self._notifications, self._lookup)
         self._retrying = RetryingStore(store)
-        self._completion = Completion(self._active, self._retrying, RetryingStore(passing), clock, meter)
-        self._runs = Runs(dispatcher, self._active, self._completion, self._retrying, policy, clock, meter)
+        self.changes = Changes()
+        self._completion = Completion(self._active, self._retrying, RetryingStore(passing), clock, meter, self.changes)
+        self._runs = Runs(
+            dispatcher, self._active, self._completion, self._retrying, policy, clock, meter, self.changes
+        )
         self.backlog = backlog
         self.is_draining = False
 
@@ -126,6 +130,8 @@ class Submissions:
         live.is_stored.set()
         self._completion.arm_expiry(live)
         self._meter.accepted(plan.language.name)
+        if live.transcript.state is State.QUEUED:
+            self.changes.tell(live)
         return live.view(self._active.position(live.id))
 
     async def get(self, submission_id: str, *, asks_others: bool = True) -> Submission:
@@ -139,6 +145,11 @@ class Submissions:
         if live := self._active.get(submission_id):
             return live.ticket.client
         return await self._store.client_of(submission_id) or await self._passing.client_of(submission_id)
+
+    def owner_here(self, submission_id: str) -> str | None:
+        """Who sent one that this node runs, has waiting, or has sent on; None where it has no such one."""
+        live = self._active.get(submission_id)
+        return live.ticket.client if live else None
 
     def unfinished_of(self, client: str) -> int:
         """How many of that client wait or run here."""

@@ -1,0 +1,1 @@
+"""The page: serves what `client/web` is built to."""
