@@ -9,16 +9,16 @@ help: ## list these targets
 	@echo 'make run sets everything up on Debian or Ubuntu as root, or wherever a Docker engine answers. All targets:'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1#\2/p' Makefile | awk -F'#' '{printf "%-12s %s\n", $$1, $$2}'
 
-.PHONY: help test-fast run test bench soak check cluster format python engine images page screenshots wheel man clean
+.PHONY: help test-fast run test bench soak check cluster format python engine images page gui gui-deps screenshots wheel man clean
 
 run: images ## set up everything, then run the example programs
 	@scripts/run-examples.sh
 
-test: images ## the same set-up, then the whole test suite on the real engine (ARGS='-k memory' for a part)
+test: images gui-deps ## the same set-up, then the whole test suite on the real engine (ARGS='-k memory' for a part)
 	@scripts/setup-tests.sh
 	$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
-test-fast: python ## the tests that need no Docker engine, about a minute and a half
+test-fast: python gui-deps ## the tests that need no Docker engine, about a minute and a half
 	$(BIN)/pytest -n $(WORKERS) tests/unit $(ARGS)
 
 bench: images ## measure against docker run, the bare host and others; writes docs/benchmarks.md (ARGS=--quick)
@@ -28,7 +28,7 @@ bench: images ## measure against docker run, the bare host and others; writes do
 soak: images ## thousands of submissions, one in five hostile; the figures go into docs/security.md
 	PYTHONPATH=. $(BIN)/python bench/soak.py --write
 
-check: python page ## format, lint, types, architecture, the OpenAPI document
+check: python page gui-deps ## format, lint, types, architecture, the OpenAPI document
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -56,9 +56,16 @@ images: engine page
 page: python ## build the page that a node shows at its address
 	@scripts/build-page.sh
 
-screenshots: images ## make the pictures of the page in docs/img
+gui: images gui-deps ## open the window
+	@$(BIN)/ccx gui
+
+gui-deps: python
+	@scripts/setup-gui.sh
+
+screenshots: images gui-deps ## make the pictures of the page and the window in docs/img
 	@scripts/setup-tests.sh
 	PYTHONPATH=. $(BIN)/python scripts/screenshots.py
+	PYTHONPATH=. $(BIN)/python scripts/window-screenshots.py
 
 wheel: python page ## dist/ccx-….whl, for pip or pipx on other machines
 	@rm -rf dist

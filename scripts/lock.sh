@@ -14,3 +14,5 @@ compile pyproject.toml --extra orchestrator --extra otel --group dev --output-fi
 compile --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 # What the image of a node is made of: no tool of ours in it.
 compile pyproject.toml --extra orchestrator --constraint requirements/dev.txt --output-file requirements/node.txt
+# The window, which is large: only what shows it needs it.
+compile pyproject.toml --extra gui --constraint requirements/dev.txt --output-file requirements/gui.txt

@@ -333,7 +333,7 @@ async def test_a_malformed_id_is_refused(http: httpx2.AsyncClient, method: str, 
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/submission", "/v2/submissions", "/v1/submissions/a/b", "/.env", "//", "/%00"]
+    "path", ["/nothing", "/v1", "/v1/submission", "/v2/submissions", "/v1/submissions/a/b", "/.env", "/s/", "/%00"]
 )
 async def test_an_address_with_nothing_there_is_not_found(http: httpx2.AsyncClient, path: str) -> None:
     is_problem(await http.get(path), 404, "not-found")

@@ -15,6 +15,7 @@ LONGEST_FIRST = (
     CLUSTER,
     "tests/cluster/test_swarm.py",
     "tests/hostile/test_hostile_programs.py",
+    "tests/web/test_page.py",
     "tests/e2e/test_node_life.py",
     "tests/e2e/test_survival.py",
     "tests/hostile/test_gvisor.py",

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from ccx.cli.options.credentials import Credential, keep_credential, read_credentials
 from ccx.cli.options.server import NodesServerOption, client_of
 from ccx.cli.standard_streams import write
 from ccx.client import Client
+from ccx.credentials import Credential, keep_credential, read_credentials
 from ccx.errors import BadInput, NodeUnreachable, Unauthenticated
 from ccx.node_address import DEFAULT_SERVER, address_of
 from ccx.trust import blind_context, fingerprint_of

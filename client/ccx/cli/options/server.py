@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ccx.cli.embedded import embedded_node
-from ccx.cli.options.credentials import credential_of
 from ccx.client import Client
+from ccx.credentials import credential_of
 from ccx.node_address import DEFAULT_SERVER
 
 if TYPE_CHECKING:
