@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 import httpx2
 from pydantic import TypeAdapter, ValidationError
 
+from ccx.batch import Outcome, run_many
 from ccx.connection_trouble import connection_trouble
 from ccx.errors import CcxError, NodeUnreachable, UnexpectedAnswer, from_problem
 from ccx.events import Done, Event, parse_event, type_of_ndjson
@@ -46,7 +47,7 @@ from ccx.wire import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
     from pathlib import Path
 
     from ccx.interactive import Session
@@ -150,6 +151,18 @@ class Client:
             async with aclosing(self._events_in(response)) as events:
                 async for event in events:
                     yield event
+
+    def run_many(
+        self,
+        requests: Iterable[SubmissionRequest],
+        at_once: int | None = None,
+        on_progress: Callable[[int], object] | None = None,
+        key_of: Callable[[int], str] | None = None,
+    ) -> AsyncGenerator[Outcome]:
+        """Run all of these, as many at a time as the nodes take; their outcomes as they come. See `ccx.batch` for what
+        is tried again.
+        """
+        return run_many(self, requests, at_once, on_progress, key_of)
 
     async def events(
         self, submission_id: str, last_event_id: str | None = None, *, resume_seconds: float = RESUME_SECONDS

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ccx.cli.commands import access, doctor, gui, languages, nodes, run, serve, submissions, token
+from ccx.cli.commands import access, doctor, grade, gui, languages, nodes, run, serve, submissions, token
 from ccx.cli.output.exit_codes import ExitCode, of_error
 from ccx.cli.output.harmless import harmless
 from ccx.cli.output.help import leave_types_out
@@ -86,6 +86,13 @@ _DOCTOR_EXAMPLES = """
 [cyan]ccx doctor --json[/]
 """
 
+_GRADE_EXAMPLES = """
+[bold]Examples[/]
+
+[cyan]ccx grade class/ --tests tests/[/]
+[cyan]ccx grade moodle.zip --tests tests/ --report class.html --csv class.csv[/]
+[cyan]ccx grade solutions/ --tests problem/ --junit out.xml --server https://h1:8700[/]
+"""
 _GUI_EXAMPLES = """
 [bold]Examples[/]
 
@@ -126,6 +133,7 @@ app.command("languages", epilog=_LANGUAGES_EXAMPLES)(languages.languages)
 images.command("build", epilog=_BUILD_EXAMPLES)(serve.build)
 app.command("doctor", epilog=_DOCTOR_EXAMPLES)(doctor.doctor)
 app.add_typer(images, name="images")
+app.command("grade", epilog=_GRADE_EXAMPLES)(grade.grade_all)
 app.command("gui", epilog=_GUI_EXAMPLES)(gui.gui)
 app.command("login", epilog=_LOGIN_EXAMPLES)(access.login)
 app.command("logout")(access.logout)

@@ -1,0 +1,121 @@
+"""`ccx grade`: run everybody's program against the tests, and say what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ccx.cli.grading import reports
+from ccx.cli.grading.grades import Assignment, Grade, Kept, grade
+from ccx.cli.grading.likeness import Alike, find_alike
+from ccx.cli.grading.people import find_people
+from ccx.cli.grading.suite import Suite, read_suite
+from ccx.cli.options.compare_option import parse_comparison
+from ccx.cli.options.limit_option import parse_limits
+from ccx.cli.options.program import CompareOption, LanguageOption, LimitOption
+from ccx.cli.options.server import ServerOption, open_client
+from ccx.cli.standard_streams import write
+from ccx.errors import BadInput
+from ccx.wire import LimitOverrides
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ccx.cli.grading.people import Person
+
+EXIT_NOT_ALL_RIGHT = 1
+
+
+def grade_all(
+    submissions: Annotated[
+        Path, typer.Argument(metavar="SUBMISSIONS", help="A folder or zip: a file, folder or zip for each person.")
+    ],
+    tests: Annotated[
+        Path, typer.Option(metavar="DIR", help="Pairs of .in and .ans or .out, a problem package, or Polygon's folder.")
+    ],
+    language: LanguageOption = None,
+    limit: LimitOption = None,
+    compare: CompareOption = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="A page of everything, in one HTML file.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="A line for each person.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="The same for programs.")] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="The same for a step of CI.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the last run was broken off; what has changed is run again.")
+    ] = False,
+    server: ServerOption = None,
+) -> int:
+    """Run everybody's program against all tests.
+
+    Each is compiled once. The exit code is 0 where all are right, otherwise 1.
+    """
+    people, suite = find_people(submissions), read_suite(tests)
+    if compare:
+        suite = Suite(suite.tests, suite.points, parse_comparison(compare), suite.limits)
+    limits = suite.limits.model_copy(update=parse_limits(limit or ()).model_dump(exclude_none=True))
+    kept = Kept(Path(f"{str(submissions).rstrip('/')}.ccx-grade.jsonl"))
+    grades = asyncio.run(_grade(people, suite, language, limits, kept, server, resume=resume))
+    alike = find_alike(people)
+    write(sys.stdout, reports.table(grades, suite).encode())
+    for pair in alike:
+        write(sys.stderr, f"ccx: alike: {pair.one} and {pair.other}, {pair.share:.0%}\n".encode())
+    _write_reports(grades, suite, alike, submissions.name, {"report": report, "csv": csv, "json": json, "junit": junit})
+    kept.path.unlink(missing_ok=True)
+    return 0 if all(one.verdict == "ok" for one in grades) else EXIT_NOT_ALL_RIGHT
+
+
+async def _grade(
+    people: list[Person],
+    suite: Suite,
+    language: str | None,
+    limits: LimitOverrides,
+    kept: Kept,
+    server: str | None,
+    *,
+    resume: bool,
+) -> list[Grade]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    async with open_client(server) as client:
+        assignment = Assignment(suite, await client.languages(), language, limits)
+        before = kept.read() if resume else {}
+        done = [found for person in people if (found := before.get((person.name, assignment.digest(person))))]
+        kept.begin(done)
+        names = {one.person for one in done}
+        left = [person for person in people if person.name not in names]
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+            bar = progress.add_task("grading", total=len(people), completed=len(done))
+            try:
+                async for one in grade(client, left, assignment, kept.run):
+                    done.append(one)
+                    kept.add(one)
+                    progress.advance(bar)
+            except asyncio.CancelledError:
+                text = f"ccx: {len(done)} of {len(people)} are graded; the same command with --resume goes on\n"
+                write(sys.stderr, text.encode())
+                raise
+    order = {person.name: at for at, person in enumerate(people)}
+    return sorted(done, key=lambda one: order[one.person])
+
+
+def _write_reports(
+    grades: Sequence[Grade], suite: Suite, alike: Sequence[Alike], title: str, wanted: dict[str, Path | None]
+) -> None:
+    makers = {
+        "report": lambda: reports.as_page(grades, suite, alike, title),
+        "csv": lambda: reports.as_csv(grades, suite),
+        "json": lambda: reports.as_json(grades, suite, alike),
+        "junit": lambda: reports.as_junit(grades, suite),
+    }
+    for kind, path in wanted.items():
+        if path is not None:
+            try:
+                path.write_text(makers[kind](), "utf-8", newline="")
+            except OSError as error:
+                raise BadInput(f"--{kind}: {str(path)!r} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,1 @@
+"""`ccx grade`: submissions of many people, tests, and what comes of both."""

@@ -1,0 +1,127 @@
+"""Grades as a table, a spreadsheet, JSON, JUnit, and a page. Nothing that a student wrote can break any of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from xml.etree import ElementTree as ET
+
+from ccx.cli.grading.grades import Grade
+from ccx.cli.grading.likeness import Alike
+from ccx.cli.grading.suite import Suite
+from ccx.cli.output.harmless import harmless
+from ccx.errors import BadInput
+from ccx.wire import Verdict
+
+# What spreadsheets take for the beginning of a formula (OWASP: CSV injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What XML 1.0 cannot hold, even escaped.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def table(grades: Sequence[Grade], suite: Suite) -> str:
+    """For the terminal."""
+    lines = [("PERSON", "LANGUAGE", "VERDICT", "TESTS", "POINTS", "SLOWEST")]
+    for grade in grades:
+        slowest = max((test.cpu_seconds for test in grade.tests), default=0.0)
+        lines.append(
+            (
+                harmless(grade.person),
+                grade.language.split(" ")[0] or "-",
+                grade.verdict.replace("_", " "),
+                f"{grade.passed}/{len(suite.tests)}",
+                f"{grade.points:g}/{suite.most_points:g}",
+                f"{slowest:.2f} s" if grade.tests else "-",
+            )
+        )
+    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
+    return "".join(
+        "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
+    )
+
+
+def as_csv(grades: Sequence[Grade], suite: Suite) -> str:
+    """For a spreadsheet: a line for each person, a column for each test."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    tests = [test.name for test in suite.tests]
+    writer.writerow(["person", "language", "verdict", "passed", "tests", "points", "trouble", *map(_cell, tests)])
+    for grade in grades:
+        verdicts = {test.name: test.verdict.value for test in grade.tests}
+        writer.writerow(
+            [
+                _cell(grade.person),
+                _cell(grade.language),
+                grade.verdict,
+                grade.passed,
+                len(tests),
+                f"{grade.points:g}",
+                _cell(grade.trouble),
+                *(verdicts.get(name, "") for name in tests),
+            ]
+        )
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    text = harmless(text)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def as_json(grades: Sequence[Grade], suite: Suite, alike: Sequence[Alike]) -> str:
+    """For programs."""
+    whole = {
+        "tests": [{"name": test.name, "group": test.group} for test in suite.tests],
+        "most_points": suite.most_points,
+        "grades": [
+            grade.model_dump(mode="json", exclude={"digest"}) | {"verdict": grade.verdict, "passed": grade.passed}
+            for grade in grades
+        ],
+        "alike": [{"one": pair.one, "other": pair.other, "share": round(pair.share, 3)} for pair in alike],
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def as_junit(grades: Sequence[Grade], suite: Suite) -> str:
+    """For a step of CI: a suite for each person."""
+    root = ET.Element("testsuites", name="ccx grade")
+    for grade in grades:
+        failures = len(suite.tests) - grade.passed
+        part = ET.SubElement(
+            root, "testsuite", name=_xml(grade.person), tests=str(len(suite.tests)), failures=str(failures)
+        )
+        tests = {test.name: test for test in grade.tests}
+        for test in suite.tests:
+            found = tests.get(test.name)
+            case = ET.SubElement(part, "testcase", name=_xml(test.name), classname=_xml(grade.person))
+            case.set("time", f"{found.wall_seconds if found else 0:.3f}")
+            if found is None or found.verdict is not Verdict.OK:
+                kind = found.verdict.value if found else grade.verdict
+                message = (found.message if found else grade.trouble) or grade.compiler
+                failure = ET.SubElement(case, "failure", type=kind, message=_xml(message))
+                failure.text = _xml(found.stderr if found else "")
+    return ET.tostring(root, encoding="unicode", xml_declaration=True)
+
+
+def _xml(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)
+
+
+def as_page(grades: Sequence[Grade], suite: Suite, alike: Sequence[Alike], title: str) -> str:
+    """One file that opens without the internet. Raises BadInput where what makes it is not installed."""
+    try:
+        from jinja2 import Environment
+    except ImportError as error:
+        raise BadInput("--report needs jinja2: install it with pip install 'ccx[grade]'.") from error
+    source = files(__package__).joinpath("report.html.jinja").read_text("utf-8")
+    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source)
+    slowest = max((test.cpu_seconds for grade in grades for test in grade.tests), default=0.0)
+    largest = max((test.memory_bytes for grade in grades for test in grade.tests), default=0)
+    text: str = page.render(
+        grades=grades, suite=suite, alike=alike, title=title, slowest=slowest or 1.0, largest=largest or 1
+    )
+    return text

@@ -1,0 +1,256 @@
+"""Who handed in what, which tests there are, and reports that nothing can break. No node."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from ccx.cli.grading.grades import Assignment, Grade, GradedTest, Kept
+from ccx.cli.grading.likeness import find_alike
+from ccx.cli.grading.people import Person, find_people
+from ccx.cli.grading.reports import as_csv, as_json, as_junit, as_page, table
+from ccx.cli.grading.suite import Suite, SuiteTest, read_suite
+from ccx.errors import BadInput
+from ccx.wire import LimitOverrides, Verdict
+from tests.gui.test_model import LANGUAGES
+
+EVIL = "=HYPERLINK(1)<script>alert(1)</script>\x1b[2J\u202e]]>"
+PROGRAM = """
+def primes(limit):
+    sieve = [True] * limit
+    for x in range(2, limit):
+        if sieve[x]:
+            yield x
+            for other in range(x * x, limit, x):
+                sieve[other] = False
+
+
+def common(x, y):
+    while y:
+        x, y = y, x % y
+    return x
+
+
+words = input().split()
+best = None
+for word in words:
+    if best is None or len(word) > len(best):
+        best = word
+print(best, common(int(words[0]), 12), [p for p in primes(100) if p % 4 == 1])
+"""
+
+
+def files(folder: Path, **content: Any) -> Path:
+    for name, data in content.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return folder
+
+
+def zipped(**content: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def people(place: Path) -> dict[str, list[str]]:
+    return {person.name: sorted(person.files) for person in find_people(place)}
+
+
+def test_a_file_a_folder_or_a_zip_is_a_person(tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        **{
+            "ada.py": "1",
+            "bob/main.c": "1",
+            "bob/lib/x.h": "1",
+            "bob/.git/config": "no",
+            "eve.zip": zipped(**{"top/main.py": "1", "top/util.py": "1", "__MACOSX/x": "no"}),
+        },
+    )
+    (tmp_path / "nobody").mkdir()
+    assert people(tmp_path) == {
+        "ada": ["ada.py"],
+        "bob": ["lib/x.h", "main.c"],
+        "eve": ["main.py", "util.py"],
+        "nobody": [],
+    }
+
+
+def test_what_moodle_downloads_is_read_as_it_is(tmp_path: Path) -> None:
+    archive = zipped(
+        **{
+            "Ada Lovelace_123_assignsubmission_file_/main.py": "1",
+            "Bob O'Neil_77_assignsubmission_file_hello.py": "1",
+        }
+    )
+    (tmp_path / "all.zip").write_bytes(archive)
+    assert people(tmp_path / "all.zip") == {"Ada Lovelace": ["main.py"], "Bob O'Neil": ["hello.py"]}
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a/../../b.py", "..\\b.py"])
+def test_nothing_leads_out_of_a_zip(tmp_path: Path, name: str) -> None:
+    (tmp_path / "eve.zip").write_bytes(zipped(**{name: "x"}))
+    (person,) = find_people(tmp_path)
+    assert not any(part in {"..", ""} for file in person.files for part in file.split("/"))
+
+
+def test_what_cannot_be_read_is_the_trouble_of_that_person_alone(tmp_path: Path) -> None:
+    files(tmp_path, **{"ada.py": "1", "bad.zip": b"no zip", "empty.py": " \n"})
+    assert {person.name: bool(person.trouble) for person in find_people(tmp_path)} == {
+        "ada": False,
+        "bad": True,
+        "empty": True,
+    }
+    with pytest.raises(BadInput, match="does not exist"):
+        find_people(tmp_path / "none")
+
+
+def test_pairs_groups_points_and_arguments(tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        **{
+            "2.in": "b",
+            "2.out": "B",
+            "10.in": "c",
+            "10.ans": "C",
+            "10.args": "-n 'x y'",
+            "hard/1.in": "d",
+            "hard/1.ans": "D",
+            "hard/2.in": "e",
+            "hard/2.ans": "E",
+            "hard/points": "5",
+        },
+    )
+    suite = read_suite(tmp_path)
+    assert [(test.name, test.expected) for test in suite.tests] == [
+        ("2", "B"),
+        ("10", "C"),
+        ("hard/1", "D"),
+        ("hard/2", "E"),
+    ]
+    assert suite.tests[1].args == ("-n", "x y")
+    assert (suite.most_points, suite.score([True, False, True, False]), suite.score([True, True, True, True])) == (
+        7,
+        1,
+        7,
+    )
+
+
+def test_a_problem_package_is_read_as_it_is(tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        **{
+            "problem.yaml": "validator_flags: float_tolerance 1e-6\nlimits:\n  memory: 64\n",
+            ".timelimit": "2\n",
+            "data/sample/1.in": "1",
+            "data/sample/1.ans": "1.0",
+            "data/secret/small/1.in": "2",
+            "data/secret/small/1.ans": "2.0",
+            "data/secret/small/testdata.yaml": "accept_score: 40\n",
+        },
+    )
+    suite = read_suite(tmp_path)
+    assert [test.name for test in suite.tests] == ["sample/1", "secret/small/1"]
+    assert suite.points == {"secret/small": 40}
+    assert (suite.compare.float_absolute_tolerance, suite.compare.case_sensitive) == (1e-6, False)
+    assert (suite.limits.cpu_seconds, suite.limits.memory_bytes) == (2.0, 64 * 2**20)
+
+
+def test_a_package_with_a_judge_of_its_own_is_refused_rather_than_judged_wrong(tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        **{"problem.yaml": "validation: custom interactive\n", "data/secret/1.in": "", "data/secret/1.ans": ""},
+    )
+    with pytest.raises(BadInput, match="output validator"):
+        read_suite(tmp_path)
+
+
+def test_polygon_folders_are_read(tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        **{"problem.xml": "<problem/>", "tests/01": "1", "tests/01.a": "1", "tests/02": "2", "tests/02.a": "2"},
+    )
+    assert [test.name for test in read_suite(tmp_path).tests] == ["01", "02"]
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"readme.txt": "x"}, {"1.in": "x", "points": "many"}, {"1.in": "x", "1.ans": b"\xff"}]
+)
+def test_tests_that_are_none_are_told(tmp_path: Path, content: dict[str, str | bytes]) -> None:
+    with pytest.raises(BadInput):
+        read_suite(files(tmp_path, **content))
+
+
+def test_more_tests_than_one_submission_may_have_are_several() -> None:
+    suite = Suite(tuple(SuiteTest(str(number), "", b"", "x") for number in range(2_500)))
+    assignment = Assignment(suite, LANGUAGES, None, LimitOverrides())
+    requests = assignment.requests(Person("ada", {"a.py": b"1"}))
+    assert [len(request.cases) for request in requests] == [1_000, 1_000, 500]
+
+
+@pytest.mark.parametrize("names", [("a.py", "b.py"), ("a.txt",), ("a.py", "b.c")])
+def test_a_main_file_that_cannot_be_told_is_the_trouble_of_that_person(names: tuple[str, ...]) -> None:
+    assignment = Assignment(Suite((SuiteTest("1", "", b"", "x"),)), LANGUAGES, None, LimitOverrides())
+    with pytest.raises(BadInput):
+        assignment.requests(Person("ada", dict.fromkeys(names, b"1")))
+
+
+def graded() -> tuple[list[Grade], Suite]:
+    suite = Suite((SuiteTest(EVIL, "", b"", "x"),))
+    test = GradedTest(name=EVIL, verdict=Verdict.WRONG_ANSWER, message=EVIL, stderr=EVIL + "\x00")
+    return [Grade(person=EVIL, digest="", language="python 3", compiler=EVIL, tests=[test])], suite
+
+
+def test_a_table_a_spreadsheet_and_junit_survive_whatever_a_student_wrote() -> None:
+    grades, suite = graded()
+    assert "\x1b" not in table(grades, suite)
+    assert "\u202e" not in table(grades, suite)
+    (head, line) = list(csv.reader(io.StringIO(as_csv(grades, suite))))
+    assert line[0].startswith("'=HYPERLINK")
+    assert head[-1].startswith("'=")
+    (found,) = ET.fromstring(as_junit(grades, suite)).iter("failure")
+    assert found.get("type") == "wrong_answer"
+    assert json.loads(as_json(grades, suite, []))["grades"][0]["person"] == EVIL
+
+
+def test_a_page_shows_it_as_text() -> None:
+    grades, suite = graded()
+    page = as_page(grades, suite, [], EVIL)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "default-src 'none'" in page
+
+
+def test_what_is_kept_is_read_again_but_for_what_was_cut_off_or_failed_by_us(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "state")
+    good = Grade(person="ada", digest="1", tests=[GradedTest(name="1", verdict=Verdict.OK)])
+    ours = Grade(person="bob", digest="2", tests=[GradedTest(name="1", verdict=Verdict.INTERNAL_ERROR)])
+    kept.begin([good])
+    kept.add(ours)
+    kept.path.write_text(kept.path.read_text() + '{"person": "eve", "dig')
+    assert kept.read() == {("ada", "1"): good}
+
+
+def test_copies_are_found_though_names_have_changed_and_others_are_not() -> None:
+    copy = re.sub(r"\bx\b", "value", PROGRAM.replace("sieve", "table").replace("common", "gcd"))
+    other = "\n".join(
+        f"total{n} = sum(range({n}))\nprint(total{n}, sorted([{n}, 1]))\nwhile total{n}: total{n} -= 1"
+        for n in range(9)
+    )
+    alike = find_alike(
+        Person(name, {"a.py": text.encode()}) for name, text in (("ada", PROGRAM), ("bob", copy), ("eve", other))
+    )
+    assert [(pair.one, pair.other) for pair in alike] == [("ada", "bob")]
+    assert find_alike([Person("a", {"a": b"print(1)"}), Person("b", {"b": b"print(1)"})]) == []
