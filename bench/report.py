@@ -8,10 +8,12 @@ import os
 import platform
 import statistics
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import locks
 from bench.floor import PARTS
 
 LANGUAGES = ("python", "c", "java")
@@ -72,7 +74,21 @@ def claims(figures: dict[str, Any]) -> list[Claim]:
         directly, through = (statistics.median(overflow[name]) for name in ("directly", "through a master"))
         claim("sending a submission on to another node adds to p50", 5, through - directly, "ms")
     claim("an idle node with a full pool, of one core", 0.01, figures["idle_cpu"], "")
+    _claims_of_locks(figures, claim)
     return found
+
+
+def _claims_of_locks(figures: dict[str, Any], claim: Callable[..., None]) -> None:
+    if "watched_cpu" in figures:
+        claim("a node that a hundred pages watch, of one core", 0.10, figures["watched_cpu"], "")
+    if samples := figures.get("locks"):
+        claim(
+            "a token and TLS add to p50 of a Python hello, on a kept connection",
+            1.5,
+            locks.added(samples, "kept"),
+            "ms",
+        )
+        claim("… on a new connection", 5, locks.added(samples, "new"), "ms")
 
 
 def _median(figures: dict[str, Any], side: str, language: str, program: str) -> float | None:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import cluster, floor, measure, report
+from bench import cluster, floor, locks, measure, report
 from bench.programs import PROGRAMS, Program, hello
 from bench.sides import PEERS_PYTHON, ROOT, Node, bare_host, docker_run, over_http, peer
 
@@ -71,6 +71,10 @@ async def main(effort: Effort) -> dict[str, Any]:
         figures["left_out"] = {"|".join(key): reason for key, reason in found.left_out.items()}
         say("idle node, node processor time")
         figures["idle_cpu"] = await measure.idle_cpu(warm, effort.idle_seconds)
+        say("a hundred pages that watch, node processor time")
+        figures["watched_cpu"] = await locks.watched(warm, effort.idle_seconds)
+        say("tokens and TLS")
+        figures["locks"] = await locks.overhead(effort.rounds)
         run = sides[report.WARM]
         figures["node_cpu_ms"] = await measure.cpu_per_submission(warm, run, hello("python"), effort.counted)
         say("1000 cases")

@@ -52,11 +52,12 @@ class Node:
         self._environment = clean | quiet | environment
         self.pid = 0
         self.url = ""
+        self.state = ""
 
     async def __aenter__(self) -> Self:
         # A store of its own, empty, on a real disk: where files of the system's temporary folder are may be memory.
         self._state = tempfile.TemporaryDirectory(prefix=".bench-state-", dir=ROOT)
-        self._environment["CCX_STATE_DIR"] = self._state.name
+        self._environment["CCX_STATE_DIR"] = self.state = self._state.name
         self._process = await asyncio.create_subprocess_exec(
             *self._command, env=self._environment, cwd=tempfile.gettempdir(), stderr=asyncio.subprocess.PIPE
         )
@@ -64,7 +65,7 @@ class Node:
         self.pid = self._process.pid
         async with asyncio.timeout(NODE_START_SECONDS):
             async for line in self._process.stderr:
-                if b" on http://" in line:
+                if b" slots on http" in line:
                     self.url = line.decode().split(" on ", 1)[1].split()[0]
                     return self
         raise CannotRun("the node did not start")
