@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ccx.cli.commands import access, doctor, grade, gui, languages, nodes, run, serve, submissions, token
+from ccx.cli.commands import access, doctor, grade, gui, languages, mcp, nodes, run, serve, submissions, token
 from ccx.cli.output.exit_codes import ExitCode, of_error
 from ccx.cli.output.harmless import harmless
 from ccx.cli.output.help import leave_types_out
@@ -99,6 +99,12 @@ _GUI_EXAMPLES = """
 [cyan]ccx gui[/]                                    asks which node
 [cyan]ccx gui http://127.0.0.1:8700 hello.py[/]
 """
+_MCP_EXAMPLES = """
+[bold]Examples[/]
+
+[cyan]ccx mcp[/]                                a node of its own, on the local Docker engine
+[cyan]ccx mcp --server http://127.0.0.1:8700[/]
+"""
 _LOGIN_EXAMPLES = """
 [bold]Examples[/]
 
@@ -135,6 +141,7 @@ app.command("doctor", epilog=_DOCTOR_EXAMPLES)(doctor.doctor)
 app.add_typer(images, name="images")
 app.command("grade", epilog=_GRADE_EXAMPLES)(grade.grade_all)
 app.command("gui", epilog=_GUI_EXAMPLES)(gui.gui)
+app.command("mcp", epilog=_MCP_EXAMPLES)(mcp.mcp)
 app.command("login", epilog=_LOGIN_EXAMPLES)(access.login)
 app.command("logout")(access.logout)
 app.command("whoami")(access.whoami)
