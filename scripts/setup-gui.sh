@@ -9,8 +9,7 @@ if [ "$(cat .venv/.ccx-gui 2>/dev/null)" = "$stamp" ]; then
     exit 0
 fi
 echo "ccx: installing Qt for the window"
-export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
-.venv/bin/pip install -qq --require-hashes --only-binary :all: --requirement requirements/gui.txt
+scripts/pip-install.sh --require-hashes --only-binary :all: --requirement requirements/gui.txt
 scripts/apt-install.sh libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
     libxcb-render-util0 libxcb-shape0 libxcb-xkb1 libdbus-1-3 libfontconfig1 fonts-dejavu-core ||
     echo "ccx: Qt may miss libraries of the system: libegl1, libxkbcommon-x11-0, libxcb-cursor0 and others" >&2

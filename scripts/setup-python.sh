@@ -20,7 +20,7 @@ find_python() {
 }
 
 install() {
-    .venv/bin/pip install -qq --no-build-isolation "$@"
+    scripts/pip-install.sh --no-build-isolation "$@"
 }
 
 # done_with NAME VALUE   Is VALUE what the last successful step of that name wrote down?
@@ -54,13 +54,6 @@ if ! done_with dependencies "$dependencies"; then
     "$python" -m venv .venv
 fi
 
-# An older pip brings its own list of authorities. The system's knows a private one as well, unless pip was told where to look.
-system_authorities=/etc/ssl/certs/ca-certificates.crt
-if [ -e "$system_authorities" ] && ! .venv/bin/pip config get global.cert >/dev/null 2>&1; then
-    export PIP_CERT="${PIP_CERT:-$system_authorities}"
-fi
-
-export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
 if ! done_with dependencies "$dependencies"; then
     install --require-hashes --only-binary :all: --requirement requirements/build.txt
     install --require-hashes --requirement requirements/dev.txt

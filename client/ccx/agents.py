@@ -17,7 +17,7 @@ from ccx.client import Client
 from ccx.errors import CcxError
 from ccx.events import Done, Queued, Started
 from ccx.wire import CaseRequest, LimitOverrides, SourceFile, Submission, SubmissionRequest, Verdict
-from ccx.wire.complaints import complaint
+from ccx.wire.complaints import first_complaint
 
 MOST_SHOWN = 12_000  # characters of one output: a model reads the rest, if it wants it, as a resource
 _PICTURES = {
@@ -155,8 +155,7 @@ def _request(
             **inputs,
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ToolError(f"{'.'.join(map(str, first['loc']))}: {complaint(first)}.") from error
+        raise ToolError(f"{first_complaint(error)}.") from error
 
 
 async def _follow(client: Client, request: SubmissionRequest, ctx: Context) -> Submission:

@@ -8,7 +8,7 @@ answer's verdict.
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -47,7 +47,7 @@ from ccx.wire import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from ccx.interactive import Session
@@ -259,10 +259,8 @@ class Client:
         """What happens to nodes and submissions, until the iterator is closed."""
         async with self._stream("GET", "/v1/events", last_event_id=last_event_id) as response:
             async for line in self._lines(response):
-                try:
+                with self._expecting_events():
                     event = parse_feed_event(line) if line else None
-                except ValidationError as error:
-                    raise self._unexpected("with something in a stream") from error
                 if event is not None:
                     yield event
 
@@ -289,11 +287,7 @@ class Client:
 
     async def authority(self) -> str:
         """The certificate, in PEM, of the authority that the node has of its own. Check its fingerprint."""
-        async with self._exchange("GET", "/v1/ca", headers={}) as response:
-            body = await self._body(response, LARGEST_REPORT_BYTES)
-            if not response.is_success:
-                raise self._refusal(response, body)
-            return body.decode()
+        return (await self._plain("GET", "/v1/ca")).decode()
 
     async def tokens(self) -> tuple[TokenInfo, ...]:
         """All tokens of the node, by name; for administrators."""
@@ -309,10 +303,7 @@ class Client:
 
     async def revoke_token(self, name: str) -> None:
         """End a token."""
-        async with self._exchange("DELETE", f"/v1/tokens/{quote(name, safe='')}", headers={}) as response:
-            body = await self._body(response, LARGEST_REPORT_BYTES)
-            if not response.is_success:
-                raise self._refusal(response, body)
+        await self._plain("DELETE", f"/v1/tokens/{quote(name, safe='')}")
 
     async def renew(self, master: str, lease: Lease) -> NodeReport:
         """Tell a node that this master lives; what the node tells of itself."""
@@ -335,6 +326,14 @@ class Client:
         async with self._exchange(method, path, body=body, waits=waits, headers=headers) as response:
             return self._read(response, await self._body(response, most_bytes), shape)
 
+    async def _plain(self, method: str, path: str) -> bytes:
+        """One request, and its answer as it is."""
+        async with self._exchange(method, path, headers={}) as response:
+            body = await self._body(response, LARGEST_REPORT_BYTES)
+            if not response.is_success:
+                raise self._refusal(response, body)
+            return body
+
     @asynccontextmanager
     async def _stream(
         self, method: str, path: str, *, body: str | None = None, last_event_id: str | None = None, waits: bool = False
@@ -352,10 +351,8 @@ class Client:
             return
         lines = self._lines(response)
         async for line in lines:
-            try:
+            with self._expecting_events():
                 event = parse_event(line) if line else None
-            except ValidationError as error:
-                raise self._unexpected("with something in a stream") from error
             if event is not None:
                 yield event
             if isinstance(event, Done):
@@ -392,6 +389,14 @@ class Client:
             raise self._unexpected("with a body that cannot be decoded") from error
         except httpx2.HTTPError as error:
             raise NodeUnreachable(f"No ccx node answers at {self._where} ({_reason(error)}); {_REMEDY}.") from error
+
+    @contextmanager
+    def _expecting_events(self) -> Iterator[None]:
+        """Something else in a stream is UnexpectedAnswer."""
+        try:
+            yield
+        except ValidationError as error:
+            raise self._unexpected("with something in a stream") from error
 
     async def _body(self, response: httpx2.Response, most_bytes: int | None = None) -> bytes:
         body = bytearray()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from collections.abc import Iterator
 
 _TROUBLES = {
     errno.ECONNREFUSED: "nobody listens there",
@@ -18,8 +19,7 @@ _TROUBLES = {
 
 def connection_trouble(error: BaseException) -> str:
     """The cause at the bottom of an error of a library; the library's own words where it is a rare one."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in causes_of(error):
         if isinstance(cause, socket.gaierror):
             return "no such host"
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -28,5 +28,17 @@ def connection_trouble(error: BaseException) -> str:
             return "it does not speak TLS as it should"
         if isinstance(cause, OSError) and cause.errno in _TROUBLES:
             return _TROUBLES[cause.errno]
-        cause = cause.__cause__ or cause.__context__
     return str(error).rstrip(".") or type(error).__name__
+
+
+def is_about_certificate(error: BaseException) -> bool:
+    """Whether there is no connection because the other side's certificate is not trusted here."""
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes_of(error))
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what is behind it, to the bottom."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

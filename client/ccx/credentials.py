@@ -14,8 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from ccx.errors import BadInput
 from ccx.node_address import address_of
-
-SECRET_MODE = 0o600
+from ccx.secret_file import write_secret
 
 
 class Credential(BaseModel):
@@ -33,8 +32,13 @@ class Credentials(BaseModel):
 
 def credential_of(server: str) -> Credential:
     """What is sent to that node. Raises BadInput where a file cannot be read."""
-    kept = read_credentials().servers.get(_named(server), Credential())
+    kept = kept_credential(server)
     return Credential(token=_token_of_environment() or kept.token, ca=os.environ.get("CCX_CA") or kept.ca)
+
+
+def kept_credential(server: str) -> Credential:
+    """What is kept for that node, whatever the environment says; empty where it is nothing. Raises BadInput."""
+    return read_credentials().servers.get(_named(server), Credential())
 
 
 def keep_credential(server: str, credential: Credential | None) -> Path:
@@ -45,12 +49,7 @@ def keep_credential(server: str, credential: Credential | None) -> Path:
         servers[_named(server)] = credential
     path = _path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside = path.with_suffix(".new")
-        beside.touch(SECRET_MODE)
-        beside.chmod(SECRET_MODE)
-        beside.write_text(Credentials(servers=servers).model_dump_json(exclude_none=True, indent=2))
-        beside.replace(path)
+        write_secret(path, Credentials(servers=servers).model_dump_json(exclude_none=True, indent=2).encode())
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
     return path

@@ -10,20 +10,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from pathlib import Path
 
 import psutil
 import structlog
 
 from ccx.errors import BadInput
-from ccx_orchestrator.access.certificates import KeyPair, fingerprint, is_due, make_authority, make_certificate
+from ccx.secret_file import write_secret
+from ccx.trust import fingerprint_of
+from ccx_orchestrator.access.certificates import KeyPair, is_due, make_authority, make_certificate
+from ccx_orchestrator.access.hosts import is_address
 from ccx_orchestrator.background import background
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 5.0
-SECRET_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,13 @@ async def certificate_of(
 def describe(files: Certificate) -> str:
     """How clients come to trust this node, in a sentence; nothing where its authority is a public one."""
     authority = files.authority_text()
-    return "" if authority is None else f"its authority's SHA-256 is {fingerprint(authority)}"
+    return "" if authority is None else f"its authority's SHA-256 is {fingerprint_of(authority.decode())}"
 
 
 def names_of_machine() -> tuple[str, ...]:
     """Under which addresses this machine is reached, and its names for itself."""
     found = [entry.address.partition("%")[0] for entries in psutil.net_if_addrs().values() for entry in entries]
-    return ("localhost", *(address for address in found if _is_address(address)))
+    return ("localhost", *(address for address in found if is_address(address)))
 
 
 def _nothing() -> None:
@@ -120,32 +121,15 @@ def _renew(files: Certificate, authority_key: Path, node_name: str, names: tuple
             return
         if not (files.authority.exists() and authority_key.exists()):
             authority = make_authority(node_name, now)
-            _write(files.authority, authority.certificate)
-            _write(authority_key, authority.key)
+            write_secret(files.authority, authority.certificate)
+            write_secret(authority_key, authority.key)
         authority = KeyPair(files.authority.read_bytes(), authority_key.read_bytes())
         is_there = files.certificate.exists() and files.key.exists()
         if not is_there or is_due(files.certificate.read_bytes(), authority.certificate, names, now):
             made = make_certificate(authority, names, now)
-            _write(files.key, made.key)
-            _write(files.certificate, made.certificate)
+            write_secret(files.key, made.key)
+            write_secret(files.certificate, made.certificate)
     except OSError as error:
         raise BadInput(
             f"{files.certificate.parent} cannot be written to: {error.strerror}. Set CCX_STATE_DIR."
         ) from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all, for the owner's eyes only."""
-    beside = path.with_suffix(f"{path.suffix}.new")
-    beside.touch(SECRET_MODE)
-    beside.chmod(SECRET_MODE)
-    beside.write_bytes(data)
-    beside.replace(path)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -14,7 +14,7 @@ from mcp.types import ImageContent, TextContent, TextResourceContents
 
 from ccx.wire import State, Verdict
 from tests.support.node import NodeProcess, StartsNodes, ccx_environment, eventually
-from tests.web.test_page import png
+from tests.support.picture import png
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 

@@ -14,22 +14,7 @@ from ccx.gui.connection import NotConnected, url_of
 from ccx.gui.marks import Mark, marks_in
 from ccx.gui.model import Case, Document, Workspace, decoded
 from ccx.gui.running import SHOWN_CHARACTERS, Run
-from ccx.wire import LanguageInfo, Limits
-
-LIMITS = Limits(cpu_seconds=1, wall_seconds=1, memory_bytes=1, processes=1, output_bytes=1, file_bytes=1)
-LANGUAGES = tuple(
-    LanguageInfo(
-        name=name,
-        title=name,
-        aliases=(),
-        suffixes=(suffix,),
-        version="1",
-        image="",
-        default_limits=LIMITS,
-        highest_limits=LIMITS,
-    )
-    for name, suffix in (("python", ".py"), ("c", ".c"))
-)
+from tests.support.language_infos import LANGUAGES
 
 
 def test_a_file_of_another_language_changes_the_language_of_an_untouched_program() -> None:

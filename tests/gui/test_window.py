@@ -26,7 +26,8 @@ from ccx.gui.window import Window
 from ccx.wire import State, Verdict
 from tests.gui.conftest import new_window, shown_node, until
 from tests.support.node import NodeProcess, StartsNodes, ccx_command, ccx_environment, eventually
-from tests.web.test_page import png, token_of
+from tests.support.picture import png
+from tests.support.tokens import token_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 
@@ -158,7 +159,7 @@ def test_cases_show_their_verdicts(window: Window, session_node: NodeProcess, ru
         cases = [Case("right", "1 2\n", "3\n"), Case("wrong", "1 2\n", "4\n")]
         wrote(window, "python", {"main.py": "print(sum(map(int, input().split())))\n"}, cases=cases)
         assert await ran(window.main) is Verdict.WRONG_ANSWER
-        assert column(window.main.cases, 3) == ["ok", "wrong answer"]
+        assert column(window.main.cases.table, 3) == ["ok", "wrong answer"]
         assert "is not the expected one" in window.main.verdict.text()
 
     run(flow())
@@ -237,8 +238,11 @@ def test_pictures_are_shown(window: Window, session_node: NodeProcess, run: Runs
         await shown_node(window, session_node.url)
         wrote(window, "python", {"main.py": png()}, artifacts="dot.png none.txt")
         assert await ran(window.main) is Verdict.OK
-        assert [window.main.files.item(row).text().split(":")[0] for row in range(2)] == ["dot.png", "none.txt"]
-        assert window.main.picture.pixmap().width() == 1
+        assert [window.main.left_files.files.item(row).text().split(":")[0] for row in range(2)] == [
+            "dot.png",
+            "none.txt",
+        ]
+        assert window.main.left_files.picture.pixmap().width() == 1
 
     run(flow())
 

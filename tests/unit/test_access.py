@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,105 +17,16 @@ from structlog.testing import CapturingLogger
 from ccx.client import Client
 from ccx.errors import Forbidden, SubmissionNotFound, Unauthenticated
 from ccx.interactive import open_session
-from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, Quota, Role, TokenRequest
-from ccx_orchestrator.access.doorkeeper import Anonymous, Doorkeeper
+from ccx.wire import FORWARDED_HEADER, Quota, TokenRequest
+from ccx_orchestrator.access.doorkeeper import Anonymous
 from ccx_orchestrator.access.rights import ROWS, Right, right_for
-from ccx_orchestrator.access.token_desk import TokenDesk
 from ccx_orchestrator.access.tokens import make_token
-from ccx_orchestrator.api.app import create_app
-from ccx_orchestrator.api.node import Node
-from ccx_orchestrator.cluster.overview import Cluster, ThisNode
-from ccx_orchestrator.dashboard.page import open_page
-from ccx_orchestrator.doors import open_doors
-from ccx_orchestrator.machine import LocalMachine
-from ccx_orchestrator.serving import serving
-from ccx_orchestrator.store.memory import MemoryStore
-from ccx_orchestrator.store.memory_tokens import MemoryTokens
-from ccx_orchestrator.submissions.clock import utc_now
-from ccx_orchestrator.submissions.service import Submissions
-from tests.support.fakes import FakeCatalogue, FakeExecutor
-from tests.support.puppet_node import listen_anywhere, program
-from tests.support.service import submissions_over
+from tests.support.locked_node import Locked, bearer, locked_node
+from tests.support.puppet_node import program
 
-CLUSTER_TOKEN = "of the cluster"
 TABLE = Path(__file__).parents[2] / "docs/access.md"
 CALLERS = ("nobody", "wrong token", "expired token", "user", "other user", "operator", "admin", "node")
 UNKNOWN = "0" * 32
-
-
-@dataclass(frozen=True)
-class Locked:
-    """A node that asks for tokens, with one of every kind."""
-
-    url: str
-    app: FastAPI
-    submissions: Submissions
-    desk: TokenDesk
-    headers: dict[str, dict[str, str]]
-
-    def client(self, caller: str) -> Client:
-        return Client(self.url, headers=self.headers[caller])
-
-    def http(self, caller: str) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(base_url=self.url, headers=self.headers[caller])
-
-
-class _NoRoster:
-    """Of a node alone."""
-
-    def members(self) -> tuple[()]:
-        return ()
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-@asynccontextmanager
-async def locked_node(
-    anonymous: Anonymous = "none", *, quota: Quota | None = None, asks: bool = True, public: tuple[str, ...] = ("docs",)
-) -> AsyncIterator[Locked]:
-    tokens = MemoryTokens()
-    desk = TokenDesk(tokens)
-    made = {
-        name: await desk.create(TokenRequest(name=name.replace(" ", "-"), role=role, quota=quota or Quota()))
-        for name, role in (
-            ("user", Role.USER),
-            ("other user", Role.USER),
-            ("operator", Role.OPERATOR),
-            ("admin", Role.ADMIN),
-        )
-    }
-    long_ago = TokenDesk(tokens, lambda: utc_now().replace(year=2020))
-    old = await long_ago.create(TokenRequest(name="old", role=Role.ADMIN, expires_seconds=1))
-    headers = {name: _bearer(one.token) for name, one in made.items()} | {
-        "nobody": {},
-        "wrong token": _bearer(make_token()),
-        "expired token": _bearer(old.token),
-        "node": {FORWARDED_HEADER: "a master", TOKEN_HEADER: CLUSTER_TOKEN},
-    }
-    submissions = submissions_over(MemoryStore(), FakeExecutor(), 2)
-    cluster = Cluster(
-        ThisNode("locked", "1", utc_now()),
-        submissions,
-        FakeCatalogue(),
-        submissions._active._placement,  # type: ignore[arg-type]
-        _NoRoster(),  # type: ignore[arg-type]
-        LocalMachine(),
-    )
-    doorkeeper = Doorkeeper(CLUSTER_TOKEN, tokens if asks else None, anonymous, public)
-    node = Node(
-        "locked", submissions, FakeCatalogue(), 1 << 20, lambda: b"", cluster=cluster, doorkeeper=doorkeeper, desk=desk
-    )
-    app = create_app(node)
-    open_doors(app, node, ("piston",))
-    open_page(app)
-    listening, url = listen_anywhere()
-    async with serving(app, listening):
-        try:
-            yield Locked(url, app, submissions, desk, headers)
-        finally:
-            await submissions.drain(0)
 
 
 @pytest.fixture
@@ -381,7 +290,7 @@ async def test_a_browser_signs_in_once_and_out(locked: Locked) -> None:
 async def test_a_mistyped_token_is_told_from_an_unknown_one(locked: Locked) -> None:
     async with httpx2.AsyncClient(base_url=locked.url) as http:
         told = [
-            (await http.get("/v1/whoami", headers=_bearer(token))).json()["detail"]
+            (await http.get("/v1/whoami", headers=bearer(token))).json()["detail"]
             for token in ("ccx_short", make_token())
         ]
         assert told == ["The token is mistyped or cut off.", "The token is none of this node's, or was revoked."]
@@ -391,7 +300,7 @@ async def test_a_mistyped_token_is_told_from_an_unknown_one(locked: Locked) -> N
 
 async def test_who_tries_wrong_ones_again_and_again_is_refused_but_right_ones_are_taken(locked: Locked) -> None:
     async with locked.http("user") as right, locked.http("nobody") as http:
-        statuses = [(await http.get("/v1/whoami", headers=_bearer(make_token()))).status_code for _ in range(25)]
+        statuses = [(await http.get("/v1/whoami", headers=bearer(make_token()))).status_code for _ in range(25)]
         assert (statuses[0], statuses[-1]) == (401, 429)
         assert (await right.get("/v1/whoami")).status_code == 200
 

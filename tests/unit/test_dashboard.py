@@ -15,8 +15,8 @@ from ccx.errors import NodeUnreachable
 from ccx.feed import Gap, NodesChanged, SubmissionChanged, parse_feed_event
 from ccx_orchestrator.api import problems
 from ccx_orchestrator.dashboard.page import VIEWS, open_page
+from tests.support.locked_node import locked_node
 from tests.support.puppet_node import program
-from tests.unit.test_access import locked_node
 
 DEADLINE_SECONDS = 20
 

@@ -20,7 +20,7 @@ from ccx.cli.grading.reports import as_csv, as_json, as_junit, as_page, table
 from ccx.cli.grading.suite import Suite, SuiteTest, read_suite
 from ccx.errors import BadInput
 from ccx.wire import LimitOverrides, Verdict
-from tests.gui.test_model import LANGUAGES
+from tests.support.language_infos import LANGUAGES
 
 EVIL = "=HYPERLINK(1)<script>alert(1)</script>\x1b[2J\u202e]]>"
 PROGRAM = """

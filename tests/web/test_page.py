@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,8 +14,10 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
-from ccx.wire import Role, SubmissionRequest
-from tests.support.node import NodeProcess, StartsNodes, ccx_command, ccx_environment, submission
+from ccx.wire import SubmissionRequest
+from tests.support.node import NodeProcess, StartsNodes, submission
+from tests.support.picture import png
+from tests.support.tokens import token_of
 from tests.web.conftest import page_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
@@ -120,17 +121,6 @@ async def test_pairs_of_files_become_cases(page: Page, tmp_path: Path) -> None:
 async def test_a_limit_is_told_in_a_sentence(page: Page, program: str, limits: dict[str, str], sentence: str) -> None:
     await write(page, "python", {"main.py": program}, limits=limits)
     await run(page, sentence)
-
-
-def png() -> str:
-    """A program that leaves a picture of one pixel."""
-    chunk = "lambda kind, data: len(data).to_bytes(4, 'big') + kind + data + zlib.crc32(kind + data).to_bytes(4, 'big')"
-    return (
-        f"import zlib\nchunk = {chunk}\nhead = bytes([0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0])\n"
-        "data = b'\\x89PNG\\r\\n\\x1a\\n' + chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(bytes(4)))\n"
-        "data += chunk(b'IEND', b'')\n"
-        "open('dot.png', 'wb').write(data)\n"
-    )
 
 
 async def test_a_picture_that_a_program_leaves_is_shown_and_what_is_missing_is_told(page: Page) -> None:
@@ -270,12 +260,6 @@ async def test_a_node_that_is_restarted_is_told_of_and_taken_up_again(
         starts_nodes("page-restarted", languages="python", CCX_PORT=port)
         await expect(page.get_by_role("status")).to_have_text("")
         await run(page, "It ran and ended well.")
-
-
-def token_of(node: NodeProcess, tmp_path: Path, name: str, role: Role = Role.USER) -> str:
-    command = ccx_command("token", "create", name, "--role", role, "--node", node.name)
-    state = ccx_environment(CCX_STATE_DIR=str(tmp_path / "state"))
-    return subprocess.run(command, env=state, check=True, capture_output=True, text=True).stdout.strip()
 
 
 async def test_signing_in_and_out_and_the_link_of_another_user(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
+import socket
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ccx.client import Client
+from ccx.connection_trouble import causes_of, is_about_certificate
 from ccx.credentials import Credential, credential_of, keep_credential
 from ccx.errors import BadInput, CcxError, NodeUnreachable, Unauthenticated
 from ccx.node_address import address_of
@@ -85,7 +86,7 @@ async def connect(url: str, token: str | None = None, ca: str | None = None) -> 
             languages = await client.languages() if "run" in identity.may else ()
     except BaseException as error:
         await client.__aexit__()
-        if isinstance(error, NodeUnreachable) and _is_about_certificate(error):
+        if isinstance(error, NodeUnreachable) and is_about_certificate(error):
             if was_trusted:
                 raise NotConnected(Trouble.CERTIFICATE, str(error)) from error
             raise Untrusted(await _authority(url)) from error
@@ -108,22 +109,13 @@ def _told(error: BaseException) -> BaseException:
     match error:
         case Unauthenticated():
             trouble = Trouble.WRONG_TOKEN
-        case NodeUnreachable() if "no such host" in text:
+        case NodeUnreachable() if any(isinstance(cause, socket.gaierror) for cause in causes_of(error)):
             trouble = Trouble.NO_HOST
         case NodeUnreachable():
             trouble = Trouble.SILENT if "within" in text else Trouble.REFUSED
         case _:
             trouble = Trouble.OTHER
     return NotConnected(trouble, text)
-
-
-def _is_about_certificate(error: BaseException) -> bool:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
 
 
 async def _authority(url: str) -> str:

@@ -13,9 +13,7 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QFontDatabase,
-    QImage,
     QKeySequence,
-    QPixmap,
     QTextCharFormat,
     QTextCursor,
 )
@@ -34,8 +32,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSplitter,
     QTabBar,
-    QTableWidget,
-    QTableWidgetItem,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -44,24 +40,24 @@ from PySide6.QtWidgets import (
 from ccx.client import Client
 from ccx.errors import BadInput, CcxError
 from ccx.events import Done, Output, Queued, Started
+from ccx.gui.artifacts import ArtifactsView
+from ccx.gui.cases import CasesView
 from ccx.gui.editor import Editor, is_dark
 from ccx.gui.marks import marks_in
-from ccx.gui.model import MEBIBYTE, Case, Document, Workspace, files_in, language_of, read_document, write_document
+from ccx.gui.model import MEBIBYTE, Document, Workspace, files_in, language_of, read_document, write_document
 from ccx.gui.running import Run, follow, stop
 from ccx.gui.tasks import Tasks
+from ccx.gui.telling import told_of
 from ccx.gui.terminal import TerminalView
 from ccx.gui.widgets import named
 from ccx.interactive import Session
 from ccx.messages import Terminal
-from ccx.wire import CaseResult, LanguageInfo, State, Submission, Verdict
+from ccx.wire import LanguageInfo, State, Submission, Verdict
 from ccx.words import Words
 
 DRAWN_EVERY_MILLISECONDS = 40
 LOOK_AT_DISK_MILLISECONDS = 2000
 MOST_BLOCKS = 20_000
-# Where the node says more than the sentence does.
-EXPLAINED = {Verdict.RUNTIME_ERROR, Verdict.INTERNAL_ERROR, Verdict.CANCELLED, Verdict.WRONG_ANSWER}
-_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 
 
 class MainPage(QWidget):
@@ -146,7 +142,9 @@ class MainPage(QWidget):
         layout.addWidget(self.editor, 3)
         options = QTabWidget()
         options.addTab(self._options(), say("program.options"))
-        options.addTab(self._cases(), say("program.cases"))
+        self.cases = CasesView(say)
+        self.cases.changed.connect(self.changed)
+        options.addTab(self.cases, say("program.cases"))
         options.setMaximumHeight(280)
         layout.addWidget(options, 1)
         return box
@@ -182,27 +180,6 @@ class MainPage(QWidget):
         field.textEdited.connect(lambda text: self._set(name, text))
         return field
 
-    def _cases(self) -> QWidget:
-        say = self._say
-        self.cases = named(QTableWidget(0, 4), say("program.cases"))
-        words = ("case.name", "case.input", "case.expected", "list.verdict")
-        self.cases.setHorizontalHeaderLabels([say(word) for word in words])
-        self.cases.horizontalHeader().setStretchLastSection(True)
-        self.cases.cellChanged.connect(self._case_edited)
-        add = QPushButton(say("case.add"))
-        add.clicked.connect(self._add_case)
-        remove = QPushButton(say("case.remove", name=""))
-        remove.clicked.connect(self._remove_case)
-        row = QHBoxLayout()
-        row.addWidget(add)
-        row.addWidget(remove)
-        row.addStretch()
-        box = QWidget()
-        layout = QVBoxLayout(box)
-        layout.addWidget(self.cases)
-        layout.addLayout(row)
-        return box
-
     def _right(self) -> QWidget:
         say = self._say
         self.verdict = named(QLabel(wordWrap=True), say("list.verdict"))
@@ -221,22 +198,14 @@ class MainPage(QWidget):
         self.problems = named(QListWidget(), say("window.problems"))
         self.problems.itemActivated.connect(self._go_to_problem)
         self.problems.itemClicked.connect(self._go_to_problem)
-        self.files = named(QListWidget(), say("artifacts"))
-        self.files.currentItemChanged.connect(lambda item, _: self._show_artifact(item))
-        self.picture = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
-        save = QPushButton(say("window.save.all"))
-        save.clicked.connect(self._save_artifacts)
-        kept = QWidget()
-        inside = QVBoxLayout(kept)
-        inside.addWidget(self.files)
-        inside.addWidget(self.picture, 1)
-        inside.addWidget(save)
+        self.left_files = ArtifactsView(say)
+        self.left_files.failed.connect(self._tell)
         self.results = QTabWidget()
         for widget, word in (
             (self.output, "output"),
             (self.terminal, "window.terminal"),
             (self.problems, "window.problems"),
-            (kept, "artifacts"),
+            (self.left_files, "artifacts"),
         ):
             self.results.addTab(widget, say(word))
         box = QWidget()
@@ -266,7 +235,6 @@ class MainPage(QWidget):
                 documents.append(read_document(path, root))
             except BadInput as error:
                 self._tell(str(error))
-        self.workspace.documents[:] = [*self.workspace.documents]
         at = self.workspace.add(documents, self.languages)
         self._show_workspace(at)
         self.changed.emit()
@@ -276,6 +244,13 @@ class MainPage(QWidget):
         self.workspace = workspace
         self._show_workspace()
         self.changed.emit()
+
+    def show_run(self, run: Run, workspace: Workspace) -> None:
+        """One of before, with the program as it was then."""
+        self.show_workspace(workspace)
+        self.run = run
+        if run.result:
+            self._show_result(run, run.result)
 
     def save(self) -> None:
         """Keep the file that is shown on the disk; where, is asked the first time."""
@@ -302,7 +277,7 @@ class MainPage(QWidget):
         self.stdin.setPlainText(self.workspace.stdin)
         for name, field in {"args": self.args, "artifacts": self.artifacts, **self.limits}.items():
             field.setText(getattr(self.workspace, name))
-        self._show_cases()
+        self.cases.show_cases(self.workspace.cases)
         self._show_language()
 
     def _show_language(self) -> None:
@@ -395,34 +370,6 @@ class MainPage(QWidget):
                 if at == self.tabs.currentIndex():
                     self._show_file(at)
 
-    # Cases
-
-    def _show_cases(self) -> None:
-        self.cases.blockSignals(True)
-        self.cases.setRowCount(len(self.workspace.cases))
-        for row, case in enumerate(self.workspace.cases):
-            for column, text in enumerate((case.name, case.stdin, case.expected, "")):
-                self.cases.setItem(row, column, QTableWidgetItem(text))
-        self.cases.blockSignals(False)
-
-    def _case_edited(self, row: int, column: int) -> None:
-        item = self.cases.item(row, column)
-        names = ("name", "stdin", "expected")
-        if item and column < len(names):
-            setattr(self.workspace.cases[row], names[column], item.text())
-            self.changed.emit()
-
-    def _add_case(self) -> None:
-        self.workspace.cases.append(Case(str(len(self.workspace.cases) + 1)))
-        self._show_cases()
-        self.changed.emit()
-
-    def _remove_case(self) -> None:
-        if 0 <= (row := self.cases.currentRow()) < len(self.workspace.cases):
-            del self.workspace.cases[row]
-            self._show_cases()
-            self.changed.emit()
-
     # Running
 
     def start(self) -> None:
@@ -437,8 +384,7 @@ class MainPage(QWidget):
         self.run = Run(request)
         self.output.clear()
         self.problems.clear()
-        self.files.clear()
-        self.picture.clear()
+        self.left_files.show_files(())
         self.run_button.setEnabled(False)
         self.stop_button.setEnabled(True)
         self._show_verdict(self._say("state.queued"))
@@ -531,55 +477,14 @@ class MainPage(QWidget):
         if run.trouble:
             self._show_verdict(self._say("failed", detail=run.trouble), is_good=False)
         elif run.result:
-            self._show_result(run.result)
+            self._show_result(run, run.result)
         self._show_problems(run)
 
-    def _show_result(self, result: Submission) -> None:
-        verdict = result.verdict or Verdict.INTERNAL_ERROR
-        lines = [self._say(f"verdict.{verdict}")]
-        if result.message and verdict in EXPLAINED:
-            lines.append(result.message.removeprefix("Its output is not the expected one. "))
-        shown = next((case for case in result.cases if case.verdict not in {None, Verdict.OK}), None)
-        shown = shown or next(iter(result.cases), None)
-        if shown and shown.verdict:
-            lines.append(self._used(result, shown))
-        self._show_verdict("\n".join(lines), is_good=verdict is Verdict.OK)
-        self.cases.blockSignals(True)
-        for row, case in enumerate(result.cases[: len(self.workspace.cases)]):
-            self.cases.setItem(row, 3, QTableWidgetItem(self._say(f"word.{case.verdict}") if case.verdict else ""))
-        self.cases.blockSignals(False)
-        for artifact in result.artifacts:
-            item = QListWidgetItem(
-                artifact.name
-                if not artifact.error
-                else self._say("artifact.missing", name=artifact.name, error=artifact.error)
-            )
-            item.setData(Qt.ItemDataRole.UserRole, None if artifact.error else (artifact.name, artifact.data()))
-            self.files.addItem(item)
-        if self.files.count():
-            self.files.setCurrentRow(0)
-
-    def _used(self, result: Submission, case: CaseResult) -> str:
-        found = next((one for one in self.languages if one.name == result.language), None)
-        if found is None or self.run is None:
-            return ""
-        asked, usual = self.run.request.limits, found.default_limits
-        parts = [
-            self._say("used.cpu", used=f"{case.cpu_seconds:.2f}", limit=f"{asked.cpu_seconds or usual.cpu_seconds:g}"),
-            self._say(
-                "used.wall", used=f"{case.wall_seconds:.2f}", limit=f"{asked.wall_seconds or usual.wall_seconds:g}"
-            ),
-            self._say(
-                "used.memory",
-                used=f"{case.memory_bytes / MEBIBYTE:.1f}",
-                limit=f"{(asked.memory_bytes or usual.memory_bytes) / MEBIBYTE:g}",
-            ),
-        ]
-        if case.signal:
-            parts.append(self._say("used.signal", signal=case.signal))
-        elif case.exit_code:
-            parts.append(self._say("used.exit", code=case.exit_code))
-        return " · ".join(parts)
+    def _show_result(self, run: Run, result: Submission) -> None:
+        told = told_of(result, run.request.limits, self.languages, self._say)
+        self._show_verdict(told, is_good=result.verdict is Verdict.OK)
+        self.cases.show_results(result.cases)
+        self.left_files.show_files(result.artifacts)
 
     def _show_verdict(self, text: str, *, is_good: bool | None = None) -> None:
         self.verdict.setText(text)
@@ -607,25 +512,6 @@ class MainPage(QWidget):
                 self.tabs.setCurrentIndex(at)
                 self.editor.go_to(mark.line)
                 return
-
-    def _show_artifact(self, item: QListWidgetItem | None) -> None:
-        self.picture.clear()
-        kept = item.data(Qt.ItemDataRole.UserRole) if item else None
-        if kept and kept[0].lower().endswith(_PICTURES) and not (image := QImage.fromData(kept[1])).isNull():
-            self.picture.setPixmap(QPixmap.fromImage(image))
-
-    def _save_artifacts(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, self._say("window.save.all"))
-        if not folder:
-            return
-        for row in range(self.files.count()):
-            if kept := self.files.item(row).data(Qt.ItemDataRole.UserRole):
-                path = Path(folder, kept[0])
-                try:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(kept[1])
-                except OSError as error:
-                    self._tell(f"{path}: {error.strerror}")
 
     def _tell(self, text: str) -> None:
         self.note.setText(text)

@@ -12,8 +12,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ccx.errors import BadInput
-from ccx.wire import CaseRequest, LanguageInfo, LimitOverrides, SourceFile, SubmissionRequest, encode_shortly
-from ccx.wire.complaints import complaint
+from ccx.wire import CaseRequest, LanguageInfo, LimitOverrides, SourceFile, SubmissionRequest
+from ccx.wire.complaints import first_complaint
 
 MEBIBYTE = 2**20
 _WESTERN = ("cp1252", "latin_1", "iso8859_15")
@@ -67,14 +67,15 @@ class Workspace:
         try:
             return SubmissionRequest(
                 language=self.language,
-                files=tuple(map(_source, self.documents)),
+                files=tuple(
+                    SourceFile.of(one.name, one.content.encode("utf-8", "surrogateescape")) for one in self.documents
+                ),
                 limits=self._limits(),
                 artifacts=artifacts,
                 **fields,  # type: ignore[arg-type]
             )
         except ValidationError as error:
-            first = error.errors()[0]
-            raise BadInput(f"{'.'.join(map(str, first['loc']))}: {complaint(first)}.") from error
+            raise BadInput(f"{first_complaint(error)}.") from error
 
     def _limits(self) -> LimitOverrides:
         cpu, wall = _number("CPU", self.cpu_seconds), _number("wall", self.wall_seconds)
@@ -170,11 +171,6 @@ def files_in(paths: Iterable[Path]) -> list[tuple[Path, Path | None]]:
         else:
             found.append((path, None))
     return found
-
-
-def _source(document: Document) -> SourceFile:
-    content, encoding = encode_shortly(document.content.encode("utf-8", "surrogateescape"))
-    return SourceFile(name=document.name, content=content, encoding=encoding)
 
 
 def _case(case: Case, args: tuple[str, ...]) -> CaseRequest:

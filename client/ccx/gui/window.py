@@ -23,6 +23,7 @@ from ccx.gui.monitor import Monitor
 from ccx.gui.running import Run
 from ccx.gui.tasks import Tasks
 from ccx.gui.widgets import named
+from ccx.secret_file import write_secret
 from ccx.words import TONGUES, Words
 
 KEPT_AFTER_MILLISECONDS = 500
@@ -135,10 +136,7 @@ class Window(QMainWindow):
     def _keep(self) -> None:
         """Beside, so that nothing that was typed is lost, whatever ends the window."""
         with suppress(OSError):
-            self._kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            beside = self._kept.with_suffix(".new")
-            beside.write_text(self.main.workspace.to_json(), "utf-8")
-            beside.replace(self._kept)
+            write_secret(self._kept, self.main.workspace.to_json().encode())
 
     def _remember(self, run: Run) -> None:
         if run.result and run.result.verdict:
@@ -151,10 +149,7 @@ class Window(QMainWindow):
 
     def _show_again(self, row: int) -> None:
         run, workspace = self._runs[row]
-        self.main.show_workspace(Workspace.from_json(workspace.to_json()))
-        if run.result:
-            self.main.run = run
-            self.main._show_result(run.result)  # noqa: SLF001
+        self.main.show_run(run, Workspace.from_json(workspace.to_json()))
         self.pages.setCurrentWidget(self.main)
 
     def _speak(self, tongue: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ccx.wire.basics import ID_PATTERN, KEY_PATTERN
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
 _OURS = "Value error, "
@@ -70,6 +71,13 @@ def complaint(detail: ErrorDetails, known: Iterable[str] = ()) -> str:
     if kind in _WITH_CONTEXT:
         return _WITH_CONTEXT[kind](detail.get("ctx", {}))
     return _SENTENCES.get(kind, message[:1].lower() + message[1:])
+
+
+def first_complaint(error: ValidationError) -> str:
+    """The first thing that is wrong, after the name of its field, without a full stop."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(map(str, first["loc"]))
+    return f"{field}: {complaint(first)}" if field else complaint(first)
 
 
 def meant(name: str, known: Iterable[str]) -> str | None:

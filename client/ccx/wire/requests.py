@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from ccx.wire.basics import Encoding, Request, decode
+from ccx.wire.basics import Encoding, Request, decode, encode_shortly
 from ccx.wire.comparison import Comparison
 from ccx.wire.fields import (
     MAX_ARTIFACTS,
@@ -33,6 +33,12 @@ class SourceFile(Request):
     def _decodes(self) -> Self:
         _check_text("content", self.content, self.encoding)
         return self
+
+    @classmethod
+    def of(cls, name: str | None, data: bytes) -> Self:
+        """The file of that name with these bytes."""
+        content, encoding = encode_shortly(data)
+        return cls(name=name, content=content, encoding=encoding)
 
     def data(self) -> bytes:
         """The file's bytes."""

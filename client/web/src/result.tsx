@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { bytes, text, type Case, type Language, type Submission } from "./api";
 import { requestOf, type Program } from "./program";
-import { COMPILER, download, picture, type Output, type Piece, type Run } from "./runner";
+import { COMPILER, download, picture, SHOWN_CHARACTERS, type Output, type Piece, type Run } from "./runner";
 import { languages } from "./state";
 import { say, type Word } from "./words";
 
@@ -133,11 +133,9 @@ function ofResult(result: Case | undefined): Output | undefined {
   const pieces: Piece[] = [];
   if (result.stdout) pieces.push({ stream: "stdout", text: text(result.stdout, result.stdout_encoding) });
   if (result.stderr) pieces.push({ stream: "stderr", text: text(result.stderr, result.stderr_encoding) });
-  const shown = pieces.map((piece) => ({ ...piece, text: piece.text.slice(-SHOWN) }));
-  return { pieces: shown, length: 0, isCut: pieces.some((piece) => piece.text.length > SHOWN) };
+  const shown = pieces.map((piece) => ({ ...piece, text: piece.text.slice(-SHOWN_CHARACTERS) }));
+  return { pieces: shown, length: 0, isCut: pieces.some((piece) => piece.text.length > SHOWN_CHARACTERS) };
 }
-
-const SHOWN = 200_000;
 
 interface PaneProps {
   title: string;
@@ -201,8 +199,8 @@ function Linked({ text: whole, onLine }: { text: string; onLine: (file: string, 
 /** The two texts around the first line in which they differ, side by side. */
 function Difference({ expected, got }: { expected: string; got: string }) {
   const [wanted, had] = [expected.trimEnd().split("\n"), got.trimEnd().split("\n")];
-  const line = Math.max(0, wanted.findIndex((one, at) => one.trimEnd() !== had[at]?.trimEnd()));
-  const first = wanted.some((one, at) => one.trimEnd() !== had[at]?.trimEnd()) ? line : wanted.length;
+  const found = wanted.findIndex((one, at) => one.trimEnd() !== had[at]?.trimEnd());
+  const first = found < 0 ? wanted.length : found;
   const from = Math.max(0, first - 2);
   const part = (lines: string[]) =>
     lines.slice(from, first + 5).map((one, at) => (

@@ -26,7 +26,7 @@ export interface Output {
 
 export const COMPILER = -1;
 // More than this on the screen helps nobody and holds the browser up.
-const SHOWN_CHARACTERS = 200_000;
+export const SHOWN_CHARACTERS = 200_000;
 const PAUSE_MILLISECONDS = 500;
 const LONGEST_SILENCE_MILLISECONDS = 60_000;
 

@@ -5,7 +5,6 @@ ECDSA on P-256 throughout: a handshake costs a third of what RSA of 2048 bits do
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -76,12 +75,6 @@ def is_due(certificate: bytes, authority: bytes, names: Iterable[str], now: date
     lacks = set(map(_alternative, names)) - set(alternatives)
     life = have.not_valid_after_utc - have.not_valid_before_utc
     return bool(lacks) or have.issuer != issuer.subject or now > have.not_valid_before_utc + life * RENEWED_AFTER
-
-
-def fingerprint(certificate: bytes) -> str:
-    """SHA-256 of a certificate, in pairs of hexadecimal digits with colons, as browsers show it."""
-    digest = hashlib.sha256(x509.load_pem_x509_certificate(certificate).public_bytes(Encoding.DER)).hexdigest().upper()
-    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
 
 
 def _builder(

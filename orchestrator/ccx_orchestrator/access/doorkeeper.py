@@ -10,13 +10,10 @@ from datetime import datetime
 from time import monotonic
 from typing import Literal
 
-import limits
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
-
 from ccx.errors import Forbidden, NotOfTheCluster, ProblemError, TooManyWrongTokens, Unauthenticated
 from ccx.wire import TOKEN_HEADER
 from ccx_orchestrator.access.caller import Caller
+from ccx_orchestrator.access.rates import PerMinute
 from ccx_orchestrator.access.rights import (
     RIGHTS_OF_ANONYMOUS,
     RIGHTS_OF_NODES,
@@ -34,7 +31,7 @@ Anonymous = Literal["none", "read", "user"]
 # For so long a token that was revoked or has changed may still be taken: the price of not asking the store each time.
 REMEMBERED_SECONDS = 2.0
 REMEMBERED = 10_000
-WRONG_PER_MINUTE = limits.RateLimitItemPerMinute(20)
+WRONG_PER_MINUTE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +42,11 @@ class Credentials:
     token: str | None = None
     cluster_token: str | None = None
     is_forwarded: bool = False
+
+
+def nobody_is_asked() -> Forbidden:
+    """The refusal of what makes sense only where callers have tokens."""
+    return Forbidden("This node asks nobody for a token: start it with --access to have some.")
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Doorkeeper:
     public: tuple[str, ...] = ("docs",)
     clock: Callable[[], datetime] = utc_now
     _known: OrderedDict[str, tuple[float, TokenRecord]] = field(default_factory=OrderedDict)
-    _wrong: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
+    _wrong: PerMinute = field(default_factory=PerMinute)
 
     @property
     def asks(self) -> bool:
@@ -92,7 +94,7 @@ class Doorkeeper:
         if right is Right.CLUSTER or (right is Right.OPERATE and not self.asks):
             return self._not_of_the_cluster()
         if not self.asks:
-            return Forbidden("This node asks nobody for a token: start it with --access to have some.")
+            return nobody_is_asked()
         if caller.kind == "anonymous":
             return Unauthenticated(
                 "This node asks for a token: 'ccx login URL' on the command line, or the header 'Authorization: Bearer"
@@ -110,7 +112,7 @@ class Doorkeeper:
         record = await self._find(tokens, digest_of_token(token)) if is_token(token) else None
         if record is not None and (record.expires_at is None or record.expires_at > self.clock()):
             return record
-        if not self._wrong.hit(WRONG_PER_MINUTE, address):
+        if not self._wrong.hit(WRONG_PER_MINUTE, address).is_allowed:
             raise TooManyWrongTokens("Too many wrong tokens came from your address.", retry_after_seconds=60)
         if record is not None:
             raise Unauthenticated(f"The token {record.name!r} has expired; ask for a new one.")

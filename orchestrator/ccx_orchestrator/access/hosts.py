@@ -28,7 +28,7 @@ class KnownHosts:
         An address in digits is the one that was called, and no site of others has a name without a dot.
         """
         name = host_of(host)
-        return not name or "." not in name or name.endswith(".localhost") or _is_address(name) or name in self.names
+        return not name or "." not in name or name.endswith(".localhost") or is_address(name) or name in self.names
 
 
 def host_of(host: str) -> str:
@@ -39,7 +39,8 @@ def host_of(host: str) -> str:
         return ""
 
 
-def _is_address(name: str) -> bool:
+def is_address(name: str) -> bool:
+    """Whether it is one in digits."""
     try:
         ip_address(name)
     except ValueError:

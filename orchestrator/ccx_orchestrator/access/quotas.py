@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
-
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from ccx.errors import InvalidSubmission, QuotaExceeded
 from ccx.wire import FieldError, SubmissionRequest
 from ccx_orchestrator.access.caller import Caller
+from ccx_orchestrator.access.rates import PerMinute
 
 _SHORTLY_SECONDS = 1.0
 
@@ -20,7 +16,7 @@ _SHORTLY_SECONDS = 1.0
 class Quotas:
     """Counts what was taken in; what is unfinished others know."""
 
-    _rates: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
+    _rates: PerMinute = field(default_factory=PerMinute)
 
     def check(self, caller: Caller, request: SubmissionRequest, unfinished: int) -> dict[str, str]:
         """Count one more submission; what the answer's head says of it, as the IETF's draft of RateLimit has it.
@@ -38,15 +34,12 @@ class Quotas:
             )
         if quota.per_minute is None:
             return {}
-        rate = RateLimitItemPerMinute(quota.per_minute)
-        is_allowed = self._rates.hit(rate, caller.client)
-        window = self._rates.get_window_stats(rate, caller.client)
-        seconds = max(1, round(window.reset_time - time.time()))
-        if not is_allowed:
+        count = self._rates.hit(quota.per_minute, caller.client)
+        if not count.is_allowed:
             raise QuotaExceeded(
-                f"Your token allows {quota.per_minute} submissions a minute.", retry_after_seconds=float(seconds)
+                f"Your token allows {quota.per_minute} submissions a minute.", retry_after_seconds=float(count.seconds)
             )
         return {
             "RateLimit-Policy": f'"per-minute";q={quota.per_minute};w=60',
-            "RateLimit": f'"per-minute";r={window.remaining};t={seconds}',
+            "RateLimit": f'"per-minute";r={count.left};t={count.seconds}',
         }

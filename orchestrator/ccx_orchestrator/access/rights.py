@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from ccx.wire import Role
 
@@ -48,7 +49,8 @@ class Row:
 
     def matches(self, method: str, path: str) -> bool:
         """Whether a request is of this row."""
-        return method in self.methods.split() and _pattern(self.path).fullmatch(path) is not None
+        methods, pattern = _compiled(self)
+        return method in methods and pattern.fullmatch(path) is not None
 
 
 ROWS = (
@@ -85,7 +87,6 @@ ROWS = (
 )
 # By which word of the setting `public` they are open to anybody.
 PUBLIC = {"docs": ("/docs", "/docs/oauth2-redirect", "/openapi.json"), "metrics": ("/metrics",)}
-_patterns: dict[str, re.Pattern[str]] = {}
 
 
 def right_for(method: str, path: str, public: tuple[str, ...] = ()) -> Right:
@@ -97,8 +98,8 @@ def right_for(method: str, path: str, public: tuple[str, ...] = ()) -> Right:
     return next((row.right for row in ROWS if row.matches(method, trimmed)), Right.RUN)
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    if path not in _patterns:
-        escaped = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
-        _patterns[path] = re.compile(re.sub(r"\{\w+:path\}", ".*", re.sub(r"\{\w+\}", "[^/]+", escaped)))
-    return _patterns[path]
+@cache
+def _compiled(row: Row) -> tuple[frozenset[str], re.Pattern[str]]:
+    escaped = re.escape(row.path).replace(r"\{", "{").replace(r"\}", "}")
+    pattern = re.sub(r"\{\w+:path\}", ".*", re.sub(r"\{\w+\}", "[^/]+", escaped))
+    return frozenset(row.methods.split()), re.compile(pattern)

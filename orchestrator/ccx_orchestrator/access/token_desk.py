@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ccx.errors import TokenNotFound
 from ccx.wire import NewToken, TokenInfo, TokenRequest
 from ccx_orchestrator.access.tokens import HINT_CHARACTERS, digest_of_token, make_token
-from ccx_orchestrator.ports.tokens import TokenRecord, Tokens
+from ccx_orchestrator.ports.tokens import TokenRecord, Tokens, token_missing
 from ccx_orchestrator.submissions.clock import utc_now
 
 
@@ -39,7 +39,7 @@ class TokenDesk:
                 record = _record(token, before)
                 await self._tokens.replace(record)
                 return _shown(record, token)
-        raise TokenNotFound(f"There is no token {name!r}; 'ccx token list' shows which there are.")
+        raise token_missing(name)
 
     async def revoke(self, name: str) -> None:
         """It ends, within seconds everywhere. Raises TokenNotFound."""
@@ -51,15 +51,7 @@ class TokenDesk:
 
 
 def _record(token: str, about: TokenRecord) -> TokenRecord:
-    return TokenRecord(
-        about.name,
-        digest_of_token(token),
-        token[-HINT_CHARACTERS:],
-        about.role,
-        about.created_at,
-        about.expires_at,
-        about.quota,
-    )
+    return replace(about, digest=digest_of_token(token), hint=token[-HINT_CHARACTERS:])
 
 
 def _told(record: TokenRecord) -> dict[str, Any]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from ccx.errors import Forbidden, RouteNotFound
+from ccx.errors import RouteNotFound
 from ccx.wire import Identity, NewToken, SignIn, TokenInfo, TokenRequest
 from ccx.wire.access import NAME_PATTERN
 from ccx_orchestrator.access.caller import Caller
-from ccx_orchestrator.access.doorkeeper import Credentials
+from ccx_orchestrator.access.doorkeeper import Credentials, nobody_is_asked
 from ccx_orchestrator.access.token_desk import TokenDesk
 from ccx_orchestrator.api.clients import address_of, caller_of
 from ccx_orchestrator.api.node import Node
@@ -83,6 +84,7 @@ def access_routes(node: Node) -> APIRouter:
     return routes
 
 
+@cache
 def session_cookie(node_name: str) -> str:
     """The name of the cookie. It carries the node's: a browser sends cookies to every port of a host."""
     return f"ccx-{re.sub(r'[^A-Za-z0-9_-]', '-', node_name)}"
@@ -90,7 +92,7 @@ def session_cookie(node_name: str) -> str:
 
 def _desk(node: Node) -> TokenDesk:
     if node.desk is None:
-        raise Forbidden("This node asks nobody for a token: start it with --access to have some.")
+        raise nobody_is_asked()
     return node.desk
 
 

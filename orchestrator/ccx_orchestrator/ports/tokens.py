@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from ccx.errors import TokenExists, TokenNotFound
 from ccx.wire import Quota, Role
 
 NO_QUOTA = Quota()
@@ -41,3 +42,13 @@ class Tokens(Protocol):
 
     async def all(self) -> tuple[TokenRecord, ...]:
         """All of them, by name."""
+
+
+def token_exists(name: str) -> TokenExists:
+    """The refusal of a name that is taken."""
+    return TokenExists(f"There is a token {name!r} already: choose another name, rotate that one, or revoke it first.")
+
+
+def token_missing(name: str) -> TokenNotFound:
+    """The refusal of a name that no token has."""
+    return TokenNotFound(f"There is no token {name!r}; 'ccx token list' shows which there are.")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ccx.errors import TokenExists, TokenNotFound
-from ccx_orchestrator.ports.tokens import TokenRecord
+from ccx_orchestrator.ports.tokens import TokenRecord, token_exists, token_missing
 
 
 class MemoryTokens:
@@ -36,13 +35,3 @@ class MemoryTokens:
     async def all(self) -> tuple[TokenRecord, ...]:
         """See `ports.tokens.Tokens`."""
         return tuple(sorted(self._by_name.values(), key=lambda record: record.name))
-
-
-def token_exists(name: str) -> TokenExists:
-    """The refusal of a name that is taken."""
-    return TokenExists(f"There is a token {name!r} already: choose another name, rotate that one, or revoke it first.")
-
-
-def token_missing(name: str) -> TokenNotFound:
-    """The refusal of a name that no token has."""
-    return TokenNotFound(f"There is no token {name!r}; 'ccx token list' shows which there are.")

@@ -10,9 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from ccx.errors import StoreUnavailable
 from ccx.wire import Quota, Role
-from ccx_orchestrator.ports.tokens import TokenRecord
+from ccx_orchestrator.ports.tokens import TokenRecord, token_exists, token_missing
 from ccx_orchestrator.store.database import SafeAccess
-from ccx_orchestrator.store.memory_tokens import token_exists, token_missing
 from ccx_orchestrator.store.tables import tokens
 
 

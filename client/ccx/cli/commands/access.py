@@ -12,7 +12,8 @@ import typer
 from ccx.cli.options.server import NodesServerOption, client_of
 from ccx.cli.standard_streams import write
 from ccx.client import Client
-from ccx.credentials import Credential, keep_credential, read_credentials
+from ccx.connection_trouble import is_about_certificate
+from ccx.credentials import Credential, keep_credential, kept_credential
 from ccx.errors import BadInput, NodeUnreachable, Unauthenticated
 from ccx.node_address import DEFAULT_SERVER, address_of
 from ccx.trust import blind_context, fingerprint_of
@@ -73,8 +74,7 @@ async def _trusted(server: str, fingerprint: str | None) -> str | None:
     """The authority to trust for that node; None where the system's will do, or there is no TLS. Raises BadInput."""
     if address_of(server).scheme != "https":
         return None
-    known = read_credentials().servers.get(str(address_of(server)).rstrip("/"))
-    for ca in (None, known.ca if known else None):
+    for ca in (None, kept_credential(server).ca):
         if await _is_trusted(server, ca):
             return ca
     async with Client(server, tls=blind_context()) as client:
@@ -95,7 +95,7 @@ async def _is_trusted(server: str, ca: str | None) -> bool:
     except Unauthenticated:
         return True
     except NodeUnreachable as error:
-        if "certificate" in str(error):
+        if is_about_certificate(error):
             return False
         raise
     return True

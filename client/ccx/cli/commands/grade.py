@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ccx.cli.grading import reports
-from ccx.cli.grading.grades import Assignment, Grade, Kept, grade
-from ccx.cli.grading.likeness import Alike, find_alike
-from ccx.cli.grading.people import find_people
-from ccx.cli.grading.suite import Suite, read_suite
 from ccx.cli.options.compare_option import parse_comparison
 from ccx.cli.options.limit_option import parse_limits
 from ccx.cli.options.program import CompareOption, LanguageOption, LimitOption
 from ccx.cli.options.server import ServerOption, open_client
 from ccx.cli.standard_streams import write
 from ccx.errors import BadInput
-from ccx.wire import LimitOverrides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ccx.cli.grading.grades import Grade, Kept
+    from ccx.cli.grading.likeness import Alike
     from ccx.cli.grading.people import Person
+    from ccx.cli.grading.suite import Suite
+    from ccx.wire import LimitOverrides
 
 EXIT_NOT_ALL_RIGHT = 1
 
@@ -53,9 +52,16 @@ def grade_all(
 
     Each is compiled once. The exit code is 0 where all are right, otherwise 1.
     """
+    # Only now: no other command needs these, and all would wait for them.
+    from ccx.cli.grading import reports
+    from ccx.cli.grading.grades import Kept
+    from ccx.cli.grading.likeness import find_alike
+    from ccx.cli.grading.people import find_people
+    from ccx.cli.grading.suite import read_suite
+
     people, suite = find_people(submissions), read_suite(tests)
     if compare:
-        suite = Suite(suite.tests, suite.points, parse_comparison(compare), suite.limits)
+        suite = replace(suite, compare=parse_comparison(compare))
     limits = suite.limits.model_copy(update=parse_limits(limit or ()).model_dump(exclude_none=True))
     kept = Kept(Path(f"{str(submissions).rstrip('/')}.ccx-grade.jsonl"))
     grades = asyncio.run(_grade(people, suite, language, limits, kept, server, resume=resume))
@@ -80,6 +86,8 @@ async def _grade(
 ) -> list[Grade]:
     from rich.console import Console
     from rich.progress import Progress
+
+    from ccx.cli.grading.grades import Assignment, grade
 
     async with open_client(server) as client:
         assignment = Assignment(suite, await client.languages(), language, limits)
@@ -107,6 +115,8 @@ async def _grade(
 def _write_reports(
     grades: Sequence[Grade], suite: Suite, alike: Sequence[Alike], title: str, wanted: dict[str, Path | None]
 ) -> None:
+    from ccx.cli.grading import reports
+
     makers = {
         "report": lambda: reports.as_page(grades, suite, alike, title),
         "csv": lambda: reports.as_csv(grades, suite),

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from ccx.cli.embedded import local_tokens
 from ccx.cli.options.durations import parse_duration
 from ccx.cli.options.server import client_of
+from ccx.cli.output.columns import columns
 from ccx.cli.standard_streams import write
 from ccx.errors import BadInput
 from ccx.wire import NewToken, Quota, Role, TokenInfo, TokenRequest
@@ -91,11 +92,8 @@ def list_tokens(json: JsonOption = False, node: NodeOption = None, server: Serve
     if json:
         write(sys.stdout, TypeAdapter(tuple[TokenInfo, ...]).dump_json(found, indent=2) + b"\n")
         return
-    lines = [("NAME", "ROLE", "ENDS WITH", "EXPIRES", "QUOTA"), *map(_line, found)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    for line in lines:
-        padded = "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
-        write(sys.stdout, f"{padded}\n".encode())
+    table = columns([("NAME", "ROLE", "ENDS WITH", "EXPIRES", "QUOTA"), *map(_line, found)])
+    write(sys.stdout, f"{table}\n".encode())
 
 
 @token.command("revoke")

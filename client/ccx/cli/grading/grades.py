@@ -25,9 +25,8 @@ from ccx.wire import (
     Submission,
     SubmissionRequest,
     Verdict,
-    encode_shortly,
 )
-from ccx.wire.complaints import complaint
+from ccx.wire.complaints import first_complaint
 from ccx.wire.fields import MAX_CASES
 
 # Of inputs and answers in one submission: half of what a node takes, for what JSON adds.
@@ -95,7 +94,7 @@ class Assignment:
         entrypoint = main_file(person.files, [named] if named else self.languages)
         language = named or language_of(entrypoint, self.languages)
         try:
-            files = tuple(_source(name, data) for name, data in person.files.items())
+            files = tuple(SourceFile.of(name, data) for name, data in person.files.items())
             return [
                 SubmissionRequest(
                     language=language.name, files=files, entrypoint=entrypoint, limits=self.limits, cases=cases
@@ -103,8 +102,7 @@ class Assignment:
                 for cases in self._batches()
             ]
         except ValidationError as error:
-            first = error.errors()[0]
-            raise BadInput(f"{'.'.join(map(str, first['loc']))}: {complaint(first)}") from error
+            raise BadInput(first_complaint(error)) from error
 
     def _batches(self) -> Iterator[tuple[Any, ...]]:
         batch: list[Any] = []
@@ -196,11 +194,6 @@ def _test(submission: Submission, case: CaseResult) -> GradedTest:
         wall_seconds=case.wall_seconds,
         memory_bytes=case.memory_bytes,
     )
-
-
-def _source(name: str, data: bytes) -> SourceFile:
-    content, encoding = encode_shortly(data)
-    return SourceFile(name=name, content=content, encoding=encoding)
 
 
 class Kept:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 from ccx.cli.grading.grades import Grade
 from ccx.cli.grading.likeness import Alike
 from ccx.cli.grading.suite import Suite
+from ccx.cli.output.columns import columns
 from ccx.cli.output.harmless import harmless
 from ccx.errors import BadInput
 from ccx.wire import Verdict
@@ -38,10 +39,7 @@ def table(grades: Sequence[Grade], suite: Suite) -> str:
                 f"{slowest:.2f} s" if grade.tests else "-",
             )
         )
-    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
-    return "".join(
-        "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
-    )
+    return f"{columns(lines)}\n"
 
 
 def as_csv(grades: Sequence[Grade], suite: Suite) -> str:

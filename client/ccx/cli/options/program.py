@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from ccx.cli.options import completion, language_choice
 from ccx.errors import BadInput, ImageMissing
 from ccx.wire import Comparison, SubmissionRequest, encode_shortly
-from ccx.wire.complaints import complaint
+from ccx.wire.complaints import first_complaint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,9 +149,7 @@ def _language_and_entrypoint(program: Program, languages: Sequence[LanguageInfo]
 
 def _sentence(error: ValidationError) -> str:
     """The first thing wrong with a submission, by the name of the field."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    return f"The submission is not valid: {field + ': ' if field else ''}{complaint(first)}."
+    return f"The submission is not valid: {first_complaint(error)}."
 
 
 def text_of(path: Path) -> str:

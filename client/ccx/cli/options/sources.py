@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ccx.cli.standard_streams import has_input, read_stdin
 from ccx.errors import BadInput
-from ccx.wire import MAX_FILES, SourceFile, encode_shortly
+from ccx.wire import MAX_FILES, SourceFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,11 +35,7 @@ class Sources:
 
     def source_files(self) -> tuple[SourceFile, ...]:
         """The files as a submission carries them."""
-        if self.is_piped_in:
-            text, encoding = encode_shortly(self.files[PIPED_IN])
-            return (SourceFile(content=text, encoding=encoding),)
-        texts = ((name, *encode_shortly(data)) for name, data in self.files.items())
-        return tuple(SourceFile(name=name, content=text, encoding=encoding) for name, text, encoding in texts)
+        return tuple(SourceFile.of(None if self.is_piped_in else name, data) for name, data in self.files.items())
 
     def name_of(self, given: str) -> str:
         """The file an `--entrypoint` means: a name as it is sent, or a path as it was given. Raises BadInput."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ccx.cli.output.columns import columns
 from ccx.cli.output.harmless import harmless
 from ccx.cli.output.verdict_line import verdict_line
 from ccx.wire import State
@@ -39,11 +40,7 @@ def table(page: SubmissionPage) -> str:
     of nodes are short. Of an id there is the end: `--json` has all of it.
     """
     now = datetime.now(UTC)
-    rows = [_HEADERS, *(_row(submission, now) for submission in page.submissions)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADERS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return columns([_HEADERS, *(_row(submission, now) for submission in page.submissions)])
 
 
 def _row(submission: SubmissionSummary, now: datetime) -> tuple[str, ...]:

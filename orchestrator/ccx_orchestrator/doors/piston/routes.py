@@ -18,7 +18,7 @@ from starlette.status import (
 
 from ccx.errors import InternalError, InvalidSubmission, ProblemError, UnknownLanguage
 from ccx.wire import Verdict
-from ccx.wire.complaints import complaint
+from ccx.wire.complaints import first_complaint
 from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.api.request_body import read_body
 from ccx_orchestrator.api.submission_routes import result_of
@@ -76,8 +76,7 @@ class _Door:
         except Refusal as refusal:
             return _refused(HTTP_400_BAD_REQUEST, str(refusal))
         except ValidationError as error:
-            first = error.errors()[0]
-            return _refused(HTTP_400_BAD_REQUEST, f"{'.'.join(map(str, first['loc']))}: {complaint(first)}")
+            return _refused(HTTP_400_BAD_REQUEST, first_complaint(error))
         except ProblemError as error:
             return _problem(error)
 
