@@ -10,9 +10,9 @@ compile() {
         --no-emit-find-links --quiet "$@"
 }
 
-compile pyproject.toml --extra grade --extra mcp --extra orchestrator --extra otel --group dev --output-file requirements/dev.txt "$@"
+compile pyproject.toml --extra grade --extra keyring --extra mcp --extra orchestrator --extra otel --group dev --output-file requirements/dev.txt "$@"
 compile --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 # What the image of a node is made of: no tool of ours in it.
 compile pyproject.toml --extra orchestrator --constraint requirements/dev.txt --output-file requirements/node.txt
 # The window, which is large: only what shows it needs it.
-compile pyproject.toml --extra gui --constraint requirements/dev.txt --output-file requirements/gui.txt
+compile pyproject.toml --extra gui --group gui-tests --constraint requirements/dev.txt --output-file requirements/gui.txt

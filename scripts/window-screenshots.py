@@ -70,6 +70,8 @@ async def shoot(node: NodeProcess, scheme: str, tongue: str) -> None:
         window.grab().save(str(FOLDER / f"window-monitor-{name}.png"))
         for one in busy:
             await client.cancel(one.id)
+        window.pages.setCurrentWidget(window.history)
+        window.grab().save(str(FOLDER / f"window-history-{name}.png"))
         window.close()
         await window.close_down()
 
@@ -88,9 +90,9 @@ def dark() -> QPalette:
 
 
 async def main(application: QApplication) -> None:
-    """Both themes in English, one in French."""
+    """Both themes in both languages."""
     with tempfile.TemporaryDirectory() as folder, NodeProcess("lab", Path(folder), "2", quiet="yes") as node:
-        for scheme, tongue in (("light", "en"), ("dark", "en"), ("light", "fr")):
+        for scheme, tongue in (("light", "en"), ("dark", "en"), ("light", "fr"), ("dark", "fr")):
             application.setPalette(dark() if scheme == "dark" else application.style().standardPalette())
             await shoot(node, scheme, tongue)
 

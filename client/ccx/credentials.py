@@ -1,7 +1,7 @@
 """What `ccx login` keeps of a node: its token, and the authority that signed its certificate.
 
-One file in the user's configuration, which nobody else can read. What the environment says goes first: CCX_TOKEN,
-CCX_TOKEN_FILE and CCX_CA.
+One file in the user's configuration, which nobody else can read; the token itself lies in the user's keyring where
+there is one. What the environment says goes first: CCX_TOKEN, CCX_TOKEN_FILE and CCX_CA.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import platformdirs
 from pydantic import BaseModel, ValidationError
 
 from ccx.errors import BadInput
+from ccx.keyring_store import forget_in_keyring, keep_in_keyring, token_in_keyring
 from ccx.node_address import address_of
 from ccx.secret_file import write_secret
 
 
 class Credential(BaseModel):
-    """Of one node."""
+    """Of one node. A token that is in the keyring is not in the file."""
 
     token: str | None = None
     ca: str | None = None
+    is_in_keyring: bool = False
 
 
 class Credentials(BaseModel):
@@ -31,28 +33,40 @@ class Credentials(BaseModel):
 
 
 def credential_of(server: str) -> Credential:
-    """What is sent to that node. Raises BadInput where a file cannot be read."""
+    """What is sent to that node. Raises BadInput where a file or the keyring cannot be read."""
     kept = kept_credential(server)
-    return Credential(token=_token_of_environment() or kept.token, ca=os.environ.get("CCX_CA") or kept.ca)
+    token = _token_of_environment() or (token_in_keyring(_named(server)) if kept.is_in_keyring else kept.token)
+    return Credential(token=token, ca=os.environ.get("CCX_CA") or kept.ca)
 
 
 def kept_credential(server: str) -> Credential:
-    """What is kept for that node, whatever the environment says; empty where it is nothing. Raises BadInput."""
+    """What the file has for that node, whatever the environment says; empty where it is nothing. Raises BadInput."""
     return read_credentials().servers.get(_named(server), Credential())
 
 
-def keep_credential(server: str, credential: Credential | None) -> Path:
-    """Keep that of a node, or forget it; the file. Raises BadInput."""
-    credentials = read_credentials()
-    servers = {name: kept for name, kept in credentials.servers.items() if name != _named(server)}
+def keep_credential(server: str, credential: Credential | None) -> str:
+    """Keep that of a node, or forget it; where the token lies now, in words. Raises BadInput."""
+    name = _named(server)
+    servers = dict(read_credentials().servers)
+    before = servers.pop(name, Credential())
     if credential is not None:
-        servers[_named(server)] = credential
+        servers[name] = _without_secret(name, credential)
     path = _path()
     try:
-        write_secret(path, Credentials(servers=servers).model_dump_json(exclude_none=True, indent=2).encode())
+        write_secret(path, Credentials(servers=servers).model_dump_json(exclude_defaults=True, indent=2).encode())
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
-    return path
+    is_in_keyring = name in servers and servers[name].is_in_keyring
+    if before.is_in_keyring and not is_in_keyring:
+        forget_in_keyring(name)
+    return "your keyring" if is_in_keyring else str(path)
+
+
+def _without_secret(name: str, credential: Credential) -> Credential:
+    """What the file is to hold: the token only where no keyring takes it."""
+    if credential.token is None or not keep_in_keyring(name, credential.token):
+        return credential
+    return Credential(ca=credential.ca, is_in_keyring=True)
 
 
 def read_credentials() -> Credentials:

@@ -27,13 +27,6 @@ PAUSE_SECONDS = 0.02
 Flow = Callable[[], Awaitable[None]]
 
 
-@pytest.fixture(scope="session")
-def application() -> QApplication:
-    found = QApplication.instance() or QApplication(["ccx"])
-    assert isinstance(found, QApplication)
-    return found
-
-
 @contextmanager
 def loop_of(application: QApplication) -> Iterator[qasync.QEventLoop]:
     loop = qasync.QEventLoop(application, already_running=False)
@@ -46,14 +39,16 @@ def loop_of(application: QApplication) -> Iterator[qasync.QEventLoop]:
 
 
 @pytest.fixture
-def loop(application: QApplication) -> Iterator[qasync.QEventLoop]:
-    with loop_of(application) as loop:
+def loop(qapp: QApplication) -> Iterator[qasync.QEventLoop]:
+    with loop_of(qapp) as loop:
         yield loop
 
 
 @pytest.fixture
 def window(loop: qasync.QEventLoop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
-    """A window with settings of its own, shown."""
+    """A window with settings of its own, shown. By pytest-qt an error in a method that Qt calls fails the test; it does
+    not close the window, for what that still does for a node has to end first, on its loop.
+    """
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in ("CCX_TOKEN", "CCX_TOKEN_FILE", "CCX_CA"):
         monkeypatch.delenv(name, raising=False)

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QColor, QKeyEvent, QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QTableWidget, QWidget
 
+from ccx.gui.editor import is_dark
 from ccx.gui.main_page import MainPage
 from ccx.gui.model import Case, Document, Workspace
 from ccx.gui.window import Window
@@ -32,7 +33,29 @@ from tests.support.tokens import token_of
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 
 Runs = Callable[[Coroutine[Any, Any, Any]], Any]
-LONGEST_HOLD_SECONDS = 0.25  # of the loop, on a busy machine; alone it is under 50 ms
+# Of processor time between two turns of the loop: what the clock says as well depends on who else uses the machine.
+LONGEST_HOLD_SECONDS = 0.05
+
+
+def answered(status: str, kind: str, document: dict[str, object]) -> bytes:
+    body = json.dumps(document).encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return head.encode() + body
+
+
+OLD_HEALTH = answered(
+    "200 OK", "application/json", {"status": "ok", "node": "old", "engine": "ok", "running": 0, "queued": 0, "slots": 1}
+)
+OLD_REFUSAL = answered(
+    "404 Not Found",
+    "application/problem+json",
+    {
+        "type": "urn:ccx:problem:not-found",
+        "title": "There is nothing at this address",
+        "status": 404,
+        "detail": "None.",
+    },
+)
 
 
 def wrote(window: Window, language: str, files: dict[str, str], **fields: Any) -> None:
@@ -74,6 +97,7 @@ def test_from_the_first_page_to_a_result(window: Window, session_node: NodeProce
         ("no-such-host.invalid", "1", "There is no host of that name."),
         ("127.0.0.1", "FREE", "Nobody listens there"),
         ("127.0.0.1", "OTHER", "it is no ccx node"),
+        ("127.0.0.1", "OLD", "of an older version"),
         ("http://", "", "not the address of a node"),
     ],
 )
@@ -85,16 +109,25 @@ def test_each_way_to_fail_has_a_sentence(window: Window, run: Runs, host: str, p
             await writer.drain()
             writer.close()
 
+        async def answer_as_of_old(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.write(OLD_HEALTH if b"/healthz" in head else OLD_REFUSAL)
+            await writer.drain()
+            writer.close()
+
         other = await asyncio.start_server(answer, "127.0.0.1", 0)
+        old = await asyncio.start_server(answer_as_of_old, "127.0.0.1", 0)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            ports = {"FREE": free.getsockname()[1], "OTHER": other.sockets[0].getsockname()[1]}
+            ports = {"FREE": free.getsockname()[1]}
+            ports |= {"OTHER": other.sockets[0].getsockname()[1], "OLD": old.sockets[0].getsockname()[1]}
             window.connection.host.setText(host)
             window.connection.port.setText(str(ports.get(port, port)))
             window.connection.button.click()
             await until(lambda: sentence in window.connection.trouble.text(), sentence)
         assert window.stack.currentWidget() is window.connection
         other.close()
+        old.close()
 
     run(flow())
 
@@ -257,9 +290,10 @@ def test_the_window_lives_on_while_ten_megabytes_arrive(window: Window, session_
         async def watch() -> None:
             nonlocal longest
             while not is_over.is_set():
-                began = time.perf_counter()
+                began = time.thread_time()
+                await asyncio.sleep(0)
+                longest = max(longest, time.thread_time() - began)
                 await asyncio.sleep(0.005)
-                longest = max(longest, time.perf_counter() - began - 0.005)
 
         watching = asyncio.ensure_future(watch())
         assert await ran(window.main) in {Verdict.OK, Verdict.OUTPUT_LIMIT}
@@ -379,14 +413,79 @@ def test_what_was_typed_outlives_the_window(window: Window, run: Runs, tmp_path:
 
     run(flow())
     assert json.loads((tmp_path / "window.json").read_text())["documents"][0]["content"] == "precious"
+    window.close()
     again = new_window(tmp_path)
+    assert again.main.editor.toPlainText() == "precious"
+    assert again.offer.told.text() == "This is what you wrote last time."
+    again.offer.button.click()
+    assert again.main.editor.toPlainText() == 'print("Hello, world!")\n'
+    again.offer.button.click()
+    assert again.main.editor.toPlainText() == "precious"
+    again.offer.close_button.click()
+    assert again.offer.isHidden()
+    again.close()
+
+
+def test_files_that_are_opened_leave_the_text_of_last_time_to_be_brought_back(window: Window, tmp_path: Path) -> None:
+    (tmp_path / "given.py").write_text("print('given')\n")
+    window.main.editor.setPlainText("precious")
+    window.close()
+    killed = new_window(tmp_path)
+    killed.open_files([tmp_path / "given.py"])
+    assert killed.main.editor.toPlainText() == "print('given')\n"
+    killed.close()
+    again = new_window(tmp_path)
+    assert again.main.editor.toPlainText() == "print('given')\n"
+    assert again.offer.told.text() == "What you wrote last time is kept."
+    again.offer.button.click()
     assert again.main.editor.toPlainText() == "precious"
     again.close()
 
 
+def test_two_windows_keep_their_own_text(window: Window, tmp_path: Path) -> None:
+    other = new_window(tmp_path)
+    window.main.editor.setPlainText("one")
+    other.main.editor.setPlainText("two")
+    other.close()
+    window.close()
+    assert [
+        json.loads((tmp_path / name).read_text())["documents"][0]["content"]
+        for name in ("window.json", "window-2.json")
+    ] == ["one", "two"]
+
+
+def test_colours_follow_a_desktop_that_becomes_dark(window: Window, qapp: QApplication) -> None:
+    light = qapp.palette()
+    window.stack.setCurrentWidget(window.pages)
+    before = window.main.editor.palette().base().color().name()
+    qapp.setPalette(QPalette(QColor("#1b2226"), QColor("#20282d")))
+    qapp.processEvents()
+    try:
+        assert is_dark(window.main.editor.palette())
+        layout = window.main.editor.document().firstBlock().layout()
+        assert layout is not None
+        colours = {span.format.foreground().color().name() for span in layout.formats()}
+        assert colours == {"#7fd0ea"}
+        assert window.monitor.plot.backgroundBrush().color().name() != before
+    finally:
+        qapp.setPalette(light)
+
+
+def test_keys_lead_from_pane_to_pane(window: Window) -> None:
+    window.stack.setCurrentWidget(window.pages)
+    window.activateWindow()
+    QTest.qWaitForWindowActive(window)
+    window.main.editor.setFocus()
+    found = []
+    for _ in range(4):
+        QTest.keyClick(window.main, Qt.Key.Key_F6)
+        found.append(window.focusWidget().accessibleName())
+    assert found == ["Input", "Arguments", "Output", "Source code"]
+
+
 @pytest.mark.parametrize("kept", ["", "{}", '{"documents": 3}', "nonsense"])
 def test_what_was_kept_and_is_broken_does_not_keep_the_window_from_starting(
-    application: QApplication, loop: object, tmp_path: Path, kept: str
+    qapp: QApplication, loop: object, tmp_path: Path, kept: str
 ) -> None:
     (tmp_path / "window.json").write_text(kept)
     window = new_window(tmp_path)

@@ -29,7 +29,7 @@ def run(url: str | None, paths: list[Path]) -> int:
 async def _show(url: str | None, paths: list[Path]) -> None:
     window = Window()
     if paths:
-        window.main.open_paths(paths)
+        window.open_files(paths)
     window.show()
     if url:
         window.connection.go(url)

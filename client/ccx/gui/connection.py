@@ -10,7 +10,7 @@ from enum import StrEnum
 from ccx.client import Client
 from ccx.connection_trouble import causes_of, is_about_certificate
 from ccx.credentials import Credential, credential_of, keep_credential
-from ccx.errors import BadInput, CcxError, NodeUnreachable, Unauthenticated
+from ccx.errors import BadInput, CcxError, NodeUnreachable, RouteNotFound, Unauthenticated
 from ccx.node_address import address_of
 from ccx.trust import blind_context, fingerprint_of
 from ccx.wire import Health, Identity, LanguageInfo
@@ -25,6 +25,7 @@ class Trouble(StrEnum):
     REFUSED = "refused"
     SILENT = "silent"
     OTHER = "other"
+    TOO_OLD = "too_old"
     WRONG_TOKEN = "token"  # noqa: S105  (a word)
     NEEDS_TOKEN = "needs_token"  # noqa: S105
     CERTIFICATE = "certificate"
@@ -76,7 +77,7 @@ async def connect(url: str, token: str | None = None, ca: str | None = None) -> 
     """Greet a node; token and authority are those that are kept, unless they are given, and then they are kept. Raises
     NotConnected or Untrusted.
     """
-    kept = credential_of(url)
+    kept = await _kept(url)
     token, ca, was_trusted = token or kept.token, ca or kept.ca, kept.ca is not None
     client = Client(url, token=token, ca=ca)
     try:
@@ -95,8 +96,16 @@ async def connect(url: str, token: str | None = None, ca: str | None = None) -> 
         await client.__aexit__()
         raise NotConnected(Trouble.NEEDS_TOKEN)
     if (token, ca) != (kept.token, kept.ca):
-        keep_credential(url, Credential(token=token, ca=ca))
+        await asyncio.to_thread(keep_credential, url, Credential(token=token, ca=ca))
     return Connected(client, url, health, identity, languages)
+
+
+async def _kept(url: str) -> Credential:
+    """What is kept of that node. Raises NotConnected. In a thread: a keyring is slow, and may ask its user first."""
+    try:
+        return await asyncio.to_thread(credential_of, url)
+    except BadInput as error:
+        raise NotConnected(Trouble.NEEDS_TOKEN, str(error)) from error
 
 
 def _told(error: BaseException) -> BaseException:
@@ -113,6 +122,8 @@ def _told(error: BaseException) -> BaseException:
             trouble = Trouble.NO_HOST
         case NodeUnreachable():
             trouble = Trouble.SILENT if "within" in text else Trouble.REFUSED
+        case RouteNotFound():
+            trouble = Trouble.TOO_OLD
         case _:
             trouble = Trouble.OTHER
     return NotConnected(trouble, text)

@@ -8,7 +8,7 @@ from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_for_filename
 from pygments.token import Comment, Keyword, Name, Number, String, _TokenType
 from pygments.util import ClassNotFound
-from PySide6.QtCore import QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QFontDatabase,
@@ -51,6 +51,14 @@ def is_dark(palette: QPalette) -> bool:
     return palette.color(QPalette.ColorRole.Text).lightness() > palette.color(QPalette.ColorRole.Base).lightness()
 
 
+def _formats(palette: QPalette) -> dict[_TokenType, QTextCharFormat]:
+    found = {}
+    for token, colour in (_DARK if is_dark(palette) else _LIGHT).items():
+        found[token] = QTextCharFormat()
+        found[token].setForeground(QColor(colour))
+    return found
+
+
 class Colours(QSyntaxHighlighter):
     """Colours what a lexer of Pygments found, a moment after the last change."""
 
@@ -58,14 +66,15 @@ class Colours(QSyntaxHighlighter):
         super().__init__(document)
         self._lexer: Lexer | None = None
         self._spans: list[tuple[int, int, QTextCharFormat]] = []
-        self._formats: dict[_TokenType, QTextCharFormat] = {}
-        for token, colour in (_DARK if is_dark(palette) else _LIGHT).items():
-            style = QTextCharFormat()
-            style.setForeground(QColor(colour))
-            self._formats[token] = style
+        self._formats = _formats(palette)
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MILLISECONDS)
         self._timer.timeout.connect(self._lex)
         document.contentsChange.connect(self._changed)
+
+    def of_palette(self, palette: QPalette) -> None:
+        """The desktop has become dark, or light."""
+        self._formats = _formats(palette)
+        self._lex()
 
     def of_file(self, name: str) -> None:
         """Colour as files of that name are written."""
@@ -199,6 +208,12 @@ class Editor(QPlainTextEdit):
         super().resizeEvent(event)
         inside = self.contentsRect()
         self._numbers.setGeometry(QRect(inside.left(), inside.top(), self.width_of_numbers(), inside.height()))
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """See `QWidget`."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange:
+            self._colours.of_palette(self.palette())
 
     def _make_room(self) -> None:
         self.setViewportMargins(self.width_of_numbers(), 0, 0, 0)

@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QFontDatabase,
     QKeySequence,
+    QShortcut,
     QTextCharFormat,
     QTextCursor,
 )
@@ -91,9 +92,24 @@ class MainPage(QWidget):
         split.addWidget(self._left())
         split.addWidget(self._right())
         split.setSizes([640, 520])
-        layout = QVBoxLayout(self)
-        layout.addLayout(self._bar())
-        layout.addWidget(split, 1)
+        self._layout = QVBoxLayout(self)
+        self._layout.addLayout(self._bar())
+        self._layout.addWidget(split, 1)
+        self._keys()
+
+    def _keys(self) -> None:
+        """Beside the buttons' own: F5 and Shift-F5 as elsewhere, and F6 to leave the editor, where Tab indents."""
+        for key, act in (("F5", self.start), ("Shift+F5", self.stop), ("F6", self._next_pane)):
+            QShortcut(QKeySequence(key), self).activated.connect(act)
+
+    def _next_pane(self) -> None:
+        panes = (self.editor, self.stdin, self.args, self.results.currentWidget())
+        at = next((at for at, pane in enumerate(panes) if pane.hasFocus()), -1)
+        panes[(at + 1) % len(panes)].setFocus()
+
+    def put_above(self, widget: QWidget) -> None:
+        """Show it before everything else."""
+        self._layout.insertWidget(0, widget)
 
     def _bar(self) -> QHBoxLayout:
         say = self._say

@@ -7,7 +7,7 @@ from collections import deque
 from contextlib import aclosing
 
 import pyqtgraph
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -49,9 +49,7 @@ class Monitor(QWidget):
         self.button = QPushButton(say("window.monitor.start"))
         self.button.clicked.connect(self.toggle)
         self.summary = QLabel()
-        pyqtgraph.setConfigOptions(
-            antialias=True, background=self.palette().base().color(), foreground=self.palette().text().color()
-        )
+        pyqtgraph.setConfigOptions(antialias=True)
         self.plot = pyqtgraph.PlotWidget()
         self.plot.setAccessibleName(f"{say('cluster.cpu')}, {say('cluster.memory')}")
         self.plot.setYRange(0, 100)
@@ -59,6 +57,7 @@ class Monitor(QWidget):
         self.plot.hideButtons()
         self.plot.addLegend()
         self.plot.setLabel("left", "%")
+        self._colour()
         self.cpu = self.plot.plot(pen=pyqtgraph.mkPen("#1f9d74", width=2), name=say("cluster.cpu"))
         memory = pyqtgraph.mkPen("#c98a1b", width=2, style=Qt.PenStyle.DashLine)
         self.memory = self.plot.plot(pen=memory, name=say("cluster.memory"))
@@ -78,6 +77,19 @@ class Monitor(QWidget):
         layout.addWidget(self.plot, 2)
         layout.addWidget(QLabel(say("cluster.where")))
         layout.addWidget(self.table, 1)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """See `QWidget`: the desktop may have become dark, or light."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange:
+            self._colour()
+
+    def _colour(self) -> None:
+        self.plot.setBackground(self.palette().base().color())
+        for side in ("left", "bottom"):
+            axis = self.plot.getAxis(side)
+            axis.setPen(self.palette().text().color())
+            axis.setTextPen(self.palette().text().color())
 
     def of(self, client: Client | None) -> None:
         """Look at that node from now on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import platformdirs
@@ -17,13 +17,14 @@ from ccx.client import Client
 from ccx.errors import CcxError
 from ccx.gui.connection import Connected
 from ccx.gui.connection_page import ConnectionPage
+from ccx.gui.kept import Kept
 from ccx.gui.main_page import MainPage
 from ccx.gui.model import Workspace
 from ccx.gui.monitor import Monitor
+from ccx.gui.offer import Offer
 from ccx.gui.running import Run
 from ccx.gui.tasks import Tasks
 from ccx.gui.widgets import named
-from ccx.secret_file import write_secret
 from ccx.words import TONGUES, Words
 
 KEPT_AFTER_MILLISECONDS = 500
@@ -37,7 +38,8 @@ class Window(QMainWindow):
     def __init__(self, settings: QSettings | None = None, kept_in: Path | None = None) -> None:
         super().__init__()
         self.settings = settings or QSettings("ccx", "ccx")
-        self._kept = (kept_in or platformdirs.user_state_path("ccx")) / "window.json"
+        self._kept = Kept(kept_in or platformdirs.user_state_path("ccx"))
+        self._before = self._kept.before()
         self.say = Words(str(self.settings.value("tongue", "")) or None)
         self.tasks = Tasks(self._complain)
         self._node = AsyncExitStack()
@@ -45,7 +47,10 @@ class Window(QMainWindow):
         self.closed = asyncio.Event()
         self._keeping = QTimer(self, singleShot=True, interval=KEPT_AFTER_MILLISECONDS)
         self._keeping.timeout.connect(self._keep)
-        self._build(self._restored())
+        restored = self._kept.now()
+        self._build(restored or Workspace())
+        if restored or self._before:
+            self.offer.show_offer(has_before=self._before is not None)
         self.setWindowTitle("ccx")
         self.resize(1200, 800)
         if geometry := self.settings.value("geometry"):
@@ -59,6 +64,10 @@ class Window(QMainWindow):
         self.main = MainPage(say, self.tasks, workspace)
         self.main.changed.connect(self._keeping.start)
         self.main.ended.connect(self._remember)
+        self.offer = named(Offer(say), is_hidden=True)
+        self.offer.taken.connect(self._take_other_text)
+        self.offer.closed.connect(self._forget_other_text)
+        self.main.put_above(self.offer)
         self.monitor = Monitor(say, self.tasks)
         self.history = named(QListWidget(), say("window.history"))
         self.history.itemActivated.connect(lambda item: self._show_again(self.history.row(item)))
@@ -128,15 +137,30 @@ class Window(QMainWindow):
         found = self.settings.value("recent") or []
         return [found] if isinstance(found, str) else [str(one) for one in found]
 
-    def _restored(self) -> Workspace:
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            return Workspace.from_json(self._kept.read_text("utf-8"))
-        return Workspace()
+    def open_files(self, paths: list[Path]) -> None:
+        """Those that the window was started with. What was there before is kept and offered."""
+        if self.main.workspace != Workspace():
+            self._swap_in(Workspace())
+        self.main.open_paths(paths)
 
     def _keep(self) -> None:
         """Beside, so that nothing that was typed is lost, whatever ends the window."""
-        with suppress(OSError):
-            write_secret(self._kept, self.main.workspace.to_json().encode())
+        self._kept.keep(self.main.workspace)
+
+    def _take_other_text(self) -> None:
+        self._swap_in(self._before or Workspace())
+
+    def _swap_in(self, workspace: Workspace) -> None:
+        shown = self.main.workspace
+        self._before = None if shown == Workspace() else shown
+        self._kept.keep_before(self._before)
+        self.main.show_workspace(workspace)
+        self.offer.show_offer(has_before=self._before is not None)
+
+    def _forget_other_text(self) -> None:
+        self._before = None
+        self._kept.keep_before(None)
+        self.offer.hide()
 
     def _remember(self, run: Run) -> None:
         if run.result and run.result.verdict:
@@ -158,11 +182,14 @@ class Window(QMainWindow):
         self.say = Words(tongue)
         client, languages = self.main.client, self.main.languages
         told, is_inside = self.told.text(), self.stack.currentWidget() is self.pages
+        is_offered = self.offer.isVisibleTo(self.main)
         self.monitor.stop()
         self._build(self.main.workspace)
         self.main.of(client, languages)
         self.monitor.of(client)
         self.told.setText(told)
+        if is_offered:
+            self.offer.show_offer(has_before=self._before is not None)
         if is_inside:
             self.stack.setCurrentWidget(self.pages)
 
@@ -172,6 +199,7 @@ class Window(QMainWindow):
         """See `QWidget`."""
         self.settings.setValue("geometry", self.saveGeometry())
         self._keep()
+        self._kept.close()
         self.closed.set()
         event.accept()
 

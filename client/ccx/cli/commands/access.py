@@ -66,8 +66,8 @@ async def _login(server: str, fingerprint: str | None) -> None:
         identity = await client.who_am_i()
     if not identity.asks_for_tokens:
         raise BadInput(f"{server} asks nobody for a token; nothing was kept.")
-    path = keep_credential(server, Credential(token=token, ca=ca))
-    write(sys.stdout, f"{_described(identity)}; kept in {path}\n".encode())
+    place = keep_credential(server, Credential(token=token, ca=ca))
+    write(sys.stdout, f"{_described(identity)}; kept in {place}\n".encode())
 
 
 async def _trusted(server: str, fingerprint: str | None) -> str | None:
