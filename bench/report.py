@@ -74,13 +74,15 @@ def claims(figures: dict[str, Any]) -> list[Claim]:
         directly, through = (statistics.median(overflow[name]) for name in ("directly", "through a master"))
         claim("sending a submission on to another node adds to p50", 5, through - directly, "ms")
     claim("an idle node with a full pool, of one core", 0.01, figures["idle_cpu"], "")
-    _claims_of_locks(figures, claim)
+    _claims_of_page_and_locks(figures, claim)
     return found
 
 
-def _claims_of_locks(figures: dict[str, Any], claim: Callable[..., None]) -> None:
+def _claims_of_page_and_locks(figures: dict[str, Any], claim: Callable[..., None]) -> None:
     if "watched_cpu" in figures:
         claim("a node that a hundred pages watch, of one core", 0.10, figures["watched_cpu"], "")
+    if times := figures.get("page_seconds"):
+        claim("the page can be written to, with an empty cache, median", 1, statistics.median(times), "s")
     if samples := figures.get("locks"):
         claim(
             "a token and TLS add to p50 of a Python hello, on a kept connection",

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import cluster, floor, locks, measure, report
+from bench import cluster, floor, locks, measure, page, report
 from bench.programs import PROGRAMS, Program, hello
 from bench.sides import PEERS_PYTHON, ROOT, Node, bare_host, docker_run, over_http, peer
 
@@ -73,6 +73,8 @@ async def main(effort: Effort) -> dict[str, Any]:
         figures["idle_cpu"] = await measure.idle_cpu(warm, effort.idle_seconds)
         say("a hundred pages that watch, node processor time")
         figures["watched_cpu"] = await locks.watched(warm, effort.idle_seconds)
+        say("the page in a browser with an empty cache")
+        figures["page_seconds"] = await page.interactive(warm.url, effort.rounds)
         say("tokens and TLS")
         figures["locks"] = await locks.overhead(effort.rounds)
         run = sides[report.WARM]

@@ -68,6 +68,7 @@ _REMEDY = "check the address, or start a node with 'ccx serve'"
 
 T = TypeVar("T")
 _SUBMISSION = TypeAdapter(Submission)
+_REQUEST = TypeAdapter(SubmissionRequest)
 _LANGUAGES = TypeAdapter(tuple[LanguageInfo, ...])
 _HEALTH = TypeAdapter(Health)
 _PAGE = TypeAdapter(SubmissionPage)
@@ -205,6 +206,10 @@ class Client:
     async def submission(self, submission_id: str) -> Submission:
         """A submission as it is now."""
         return await self._call("GET", f"/v1/submissions/{quote(submission_id, safe='')}", _SUBMISSION)
+
+    async def request(self, submission_id: str) -> SubmissionRequest:
+        """What a submission asked for, sources included: as it can be sent again."""
+        return await self._call("GET", f"/v1/submissions/{quote(submission_id, safe='')}/request", _REQUEST)
 
     @asynccontextmanager
     async def interactive(

@@ -120,6 +120,15 @@ async def test_a_result_is_kept_whole_with_its_journal(store: Store) -> None:
     assert await store.journal(identity(1)) == b"\x00journal\xff"
 
 
+async def test_what_was_asked_for_is_kept_as_long_as_the_submission(store: Store) -> None:
+    await store.accept(ticket(1, attempt=1, program="print(1)"))
+    asked = ticket(1, program="print(1)").request
+    assert await store.request(identity(1)) == asked
+    await store.finish(result(1), b"")
+    assert await store.request(identity(1)) == asked
+    assert await store.request(identity(2)) is None
+
+
 async def test_large_things_pass_unchanged(store: Store) -> None:
     stdout = "".join(f"{number * 7919 % 10007} ä\n" for number in range(200_000))
     await store.accept(ticket(1, attempt=1, program=stdout))

@@ -311,3 +311,26 @@ async def test_a_master_that_stops_lets_go_of_those_who_follow_through_it(master
             await rest_of(events)
         with pytest.raises(NodeUnreachable):
             await first
+
+
+async def test_what_another_master_does_is_told_to_whoever_watches_this_one(masters: Masters) -> None:
+    runs, asked = await masters.start("runs"), await masters.start("asked")
+    before = await runs.runs("before")
+    watched = asked.node.submissions
+    others = watched.other_masters
+    assert others is not None
+    watched.changes.listen(lambda: None)
+    await others.look()
+    runs.puppet.ends(before)
+    await asked.client.wait(before)
+    await others.look()
+    after = await runs.runs("after")
+    mine = await asked.runs("mine")
+    await others.look()
+    asked.puppet.ends(mine)
+    await asked.client.wait(mine)
+    await others.look()
+    told = [(change.summary.id, change.summary.state) for change in watched.changes.since(0) or ()]
+    assert [one for one in told if one[0] != mine] == [(before, State.DONE), (after, State.RUNNING)]
+    assert [state for one, state in told if one == mine].count(State.DONE) == 1
+    runs.puppet.ends(after)

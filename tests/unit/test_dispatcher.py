@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -47,7 +47,7 @@ class FakeLink:
     async def drain(self, name: str, *, on: bool) -> NodeInfo:
         raise NotImplementedError
 
-    def usage(self, name: str) -> AsyncIterator[Usage]:
+    def usage(self, name: str) -> AsyncGenerator[Usage]:
         raise NotImplementedError
 
     async def close(self) -> None:

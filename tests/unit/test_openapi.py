@@ -60,3 +60,11 @@ def test_every_operation_with_a_parameter_declares_that_it_may_be_refused(docume
 def test_streams_are_declared(document: dict[str, Any]) -> None:
     answers = document["paths"]["/v1/submissions/{submission_id}/events"]["get"]["responses"]
     assert type_of_ndjson in answers["200"]["content"]
+
+
+def test_what_is_said_on_websockets_is_declared(document: dict[str, Any]) -> None:
+    told = document["x-websockets"]["/v1/interactive"]
+    schemas = document["components"]["schemas"]
+    for side, kinds in (("client", {"start", "input", "resize"}), ("node", {"output", "credit", "refused"})):
+        schema = schemas[told[side]["$ref"].rpartition("/")[2]]
+        assert kinds <= set(schema["discriminator"]["mapping"])

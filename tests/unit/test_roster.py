@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from ccx_orchestrator.cluster.dispatcher import Dispatcher
 from ccx_orchestrator.cluster.leases import FIRST_SECONDS, Leases
 from ccx_orchestrator.cluster.no_executor import NoExecutor
 from ccx_orchestrator.cluster.roster import Roster, Times
-from ccx_orchestrator.cluster.usage_feed import UsageFeed
+from ccx_orchestrator.cluster.usage_feed import UsageFeed, readings_of_this
 from ccx_orchestrator.domain.dispatch import Capacity, Dispatch
 from ccx_orchestrator.domain.plan import Plan
 from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
@@ -61,7 +61,7 @@ class FakeNode:
     async def drain(self, name: str, *, on: bool) -> NodeInfo:
         raise NotImplementedError
 
-    def usage(self, name: str) -> AsyncIterator[Usage]:
+    def usage(self, name: str) -> AsyncGenerator[Usage]:
         raise NotImplementedError
 
     async def close(self) -> None:
@@ -157,7 +157,7 @@ async def test_usage_is_measured_only_while_somebody_reads() -> None:
         def read(self) -> Usage:
             return USAGE
 
-    feed = UsageFeed(Machine())
+    feed = UsageFeed(lambda: readings_of_this(Machine()))
     first, second = feed.readings(), feed.readings()
     assert [await anext(first), await anext(second)] == [USAGE, USAGE]
     measured = [feed.is_measuring]
@@ -165,3 +165,25 @@ async def test_usage_is_measured_only_while_somebody_reads() -> None:
     measured.append(feed.is_measuring)
     await second.aclose()
     assert [*measured, feed.is_measuring] == [True, True, False]
+
+
+async def test_a_node_that_tells_no_more_ends_all_who_read_and_is_asked_anew_by_the_next() -> None:
+    opened = []
+
+    async def readings() -> AsyncGenerator[Usage]:
+        opened.append(True)
+        for _ in range(5):
+            yield USAGE
+            await asyncio.sleep(0.01)
+        raise NodeUnreachable("gone")
+
+    feed = UsageFeed(readings)
+    first, second = feed.readings(), feed.readings()
+    assert [await anext(first), await anext(second)] == [USAGE, USAGE]
+    for reader in (first, second):
+        with pytest.raises(NodeUnreachable, match="gone"):
+            [_ async for _ in reader]
+    again = feed.readings()
+    assert await anext(again) == USAGE
+    await again.aclose()
+    assert (len(opened), feed.is_measuring) == (2, False)

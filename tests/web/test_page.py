@@ -174,6 +174,19 @@ async def test_ten_megabytes_of_output_do_not_freeze_the_page(page: Page) -> Non
     assert await page.evaluate("window.longest") < 1_000
 
 
+async def test_a_submission_of_another_client_is_shown_with_its_source_and_run_again(
+    page: Page, session_node: NodeProcess
+) -> None:
+    asked = submission("python", "import sys\nprint(input(), sys.argv[1:])\n", stdin="typed", args=["a b", "c"])
+    async with session_node.client() as client:
+        sent = await client.submit(asked)
+        assert await client.request(sent.id) == asked
+    await page.goto(f"/s/{sent.id}")
+    await expect(page.get_by_role("article")).to_contain_text("print(input(), sys.argv[1:])")
+    await page.get_by_role("button", name="Run again", exact=True).click()
+    await expect(page.get_by_role("log")).to_have_text("typed ['a b', 'c']\n")
+
+
 async def test_a_submission_has_a_page_of_its_own(page: Page) -> None:
     await write(page, "python", {"main.py": "print('mine')\n"})
     await run(page, "It ran and ended well.")

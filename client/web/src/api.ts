@@ -68,6 +68,7 @@ export const api = {
   whoAmI: () => get<Identity>("/v1/whoami"),
   languages: () => get<Language[]>("/v1/languages"),
   submission: (id: string) => get<Submission>(`/v1/submissions/${id}`),
+  request: (id: string) => get<Request>(`/v1/submissions/${id}/request`),
   submissions: (asked: Record<string, string>) => get<Page>(`/v1/submissions?${new URLSearchParams(asked)}`),
   cancel: (id: string) => ask(`/v1/submissions/${id}`, { method: "DELETE" }),
   signIn: (token: string) => ask("/v1/session", posted({ token })),

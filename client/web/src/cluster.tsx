@@ -192,8 +192,18 @@ function Drain({ node }: { node: NodeInfo }) {
 }
 
 function NodesTable({ all }: { all: NodeInfo[] }) {
+  const [asked, setAsked] = useState("");
+  const words = asked.toLowerCase().split(/\s+/).filter(Boolean);
+  const found = all.filter((node) => words.every((word) => textOf(node).includes(word)));
   return (
     <div class="panel wide">
+      <input
+        type="search"
+        aria-label={say("cluster.find")}
+        placeholder={say("cluster.find.hint")}
+        value={asked}
+        onInput={(event) => setAsked(event.currentTarget.value)}
+      />
       <table>
         <thead>
           <tr>
@@ -205,7 +215,7 @@ function NodesTable({ all }: { all: NodeInfo[] }) {
           </tr>
         </thead>
         <tbody>
-          {all.map((node) => (
+          {found.map((node) => (
             <tr key={node.url ?? node.name}>
               <td>{node.name}</td>
               <td class={node.health === "ok" ? "good" : "bad"}>{say(`health.${node.health}` as Word)}</td>
@@ -218,4 +228,10 @@ function NodesTable({ all }: { all: NodeInfo[] }) {
       </table>
     </div>
   );
+}
+
+/** What a node is found by: its name, how it is, and what it serves. */
+function textOf(node: NodeInfo): string {
+  const languages = node.report?.languages.map((language) => language.name) ?? [];
+  return [node.name, node.health, say(`health.${node.health}` as Word), ...languages].join(" ").toLowerCase();
 }

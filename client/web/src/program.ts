@@ -1,11 +1,12 @@
 /** The program that is being written: its files, input, cases and limits. Kept in the browser until it is sent. */
 import { effect, signal } from "@preact/signals";
-import type { Language, Request } from "./api";
+import { text, type Language, type Request } from "./api";
 import { HELLO } from "./examples";
 
 export interface File {
   name: string;
   content: string;
+  encoding?: "base64";
 }
 export interface CaseDraft {
   name: string;
@@ -24,8 +25,6 @@ export interface Program {
 }
 
 const KEPT = "ccx.program";
-const SENT = "ccx.sent";
-const KEPT_SENT = 20;
 const MEBIBYTE = 1024 * 1024;
 
 export const EMPTY: Program = {
@@ -151,14 +150,35 @@ export function requestOf(asked: Program): Request {
   return request as Request;
 }
 
-/** What was sent from here: the node keeps no sources. */
-export function remember(id: string, sent: Program): void {
-  const all = Object.entries(kept<Record<string, Program>>(SENT, {})).slice(-KEPT_SENT + 1);
-  keep(SENT, Object.fromEntries([...all, [id, sent]]));
+/** A request as it was sent, to be shown, changed and sent again. */
+export function programOf(request: Request): Program {
+  const cases = request.cases ?? [];
+  const memory = request.limits?.memory_bytes;
+  const limits: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.limits ?? {})) if (value !== null) limits[name] = String(value);
+  if (memory) limits["memory_bytes"] = String(memory / MEBIBYTE);
+  return {
+    ...EMPTY,
+    language: request.language,
+    files: request.files.map(({ name, content, encoding }) => ({
+      name: name ?? request.language,
+      content,
+      ...(encoding === "base64" ? { encoding } : {}),
+    })),
+    stdin: text(request.stdin ?? "", request.stdin_encoding),
+    args: (request.args ?? cases[0]?.args ?? []).map(inQuotes).join(" "),
+    artifacts: (request.artifacts ?? []).map(inQuotes).join(" "),
+    limits,
+    cases: cases.map((one, at) => ({
+      name: one.name ?? String(at + 1),
+      stdin: text(one.stdin ?? "", one.stdin_encoding),
+      expected: one.expected_stdout ?? "",
+    })),
+  };
 }
 
-export function sent(id: string): Program | undefined {
-  return kept<Record<string, Program>>(SENT, {})[id];
+function inQuotes(word: string): string {
+  return /^[\w./=:+-]+$/.test(word) ? word : `"${word.replace(/[\\"]/g, "\\$&")}"`;
 }
 
 export function asCurl(asked: Program): string {

@@ -1,7 +1,7 @@
 /** One run: what was sent, and what the node tells of it. */
 import { signal } from "@preact/signals";
 import { api, bytes, Refusal, text, type Event, type Submission } from "./api";
-import { program, remember, requestOf, type Program } from "./program";
+import { program, requestOf, type Program } from "./program";
 
 export interface Piece {
   stream: "stdout" | "stderr";
@@ -85,7 +85,6 @@ export async function start(): Promise<void> {
         for await (const event of events) {
           heardAt = Date.now();
           last = event.id ?? last;
-          if (event.type === "queued" && now.id === null) remember(event.submission_id, sent);
           now = fold(now, event);
           show(now);
         }

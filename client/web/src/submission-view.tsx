@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
-import { api, Refusal, type Event, type Submission } from "./api";
-import { asCcx, asCurl, change, EMPTY, sent } from "./program";
+import { api, Refusal, text, type Event, type Submission } from "./api";
+import { asCcx, asCurl, change, EMPTY, programOf, type Program } from "./program";
 import { Results, State, word } from "./result";
 import { fold, fresh, start, type Run } from "./runner";
 import { go } from "./state";
@@ -12,8 +12,8 @@ interface Step {
 }
 
 export function SubmissionView({ id }: { id: string }) {
-  const source = sent(id);
-  const [run, setRun] = useState<Run>(() => ({ ...fresh(source ?? { ...EMPTY, files: [] }), id }));
+  const [source, setSource] = useState<Program | null>(null);
+  const [run, setRun] = useState<Run>(() => ({ ...fresh({ ...EMPTY, files: [] }), id }));
   const [result, setResult] = useState<Submission | null>(null);
   const [steps, setSteps] = useState<Step[]>([]);
   const [trouble, setTrouble] = useState("");
@@ -22,7 +22,9 @@ export function SubmissionView({ id }: { id: string }) {
     const read = async () => {
       try {
         setResult(await api.submission(id));
-        let now: Run = { ...fresh(source ?? { ...EMPTY, files: [] }), id };
+        const asked = await api.request(id).then(programOf, () => null); // one of an older release has none
+        setSource(asked);
+        let now: Run = { ...fresh(asked ?? { ...EMPTY, files: [] }), id };
         for await (const event of api.events(id)) {
           if (isLeft) return;
           setSteps((before) => withStep(before, event));
@@ -80,16 +82,12 @@ export function SubmissionView({ id }: { id: string }) {
       </div>
       <div class="panel">
         <h2>{say("submission.source")}</h2>
-        {source ? (
-          source.files.map((file) => (
-            <section key={file.name} class="pane">
-              <h3>{file.name}</h3>
-              <pre tabIndex={0}>{file.content}</pre>
-            </section>
-          ))
-        ) : (
-          <p class="note">{say("submission.source.elsewhere")}</p>
-        )}
+        {source?.files.map((file) => (
+          <section key={file.name} class="pane">
+            <h3>{file.name}</h3>
+            <pre tabIndex={0}>{text(file.content, file.encoding)}</pre>
+          </section>
+        ))}
       </div>
     </article>
   );

@@ -57,6 +57,7 @@ ROWS = (
     Row("POST GET", "/v1/submissions", Right.RUN),
     Row("GET DELETE", "/v1/submissions/{submission_id}", Right.RUN),
     Row("GET", "/v1/submissions/{submission_id}/events", Right.RUN),
+    Row("GET", "/v1/submissions/{submission_id}/request", Right.RUN),
     Row("WEBSOCKET", "/v1/interactive", Right.RUN),
     Row("GET", "/healthz", Right.OPEN),
     Row("GET", "/v1/whoami", Right.OPEN),

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from ccx.errors import PROBLEMS
 from ccx.events import EVENT, type_of_ndjson, type_of_sse
 from ccx.feed import FEED_EVENT
+from ccx.messages import CLIENT_MESSAGE, NODE_MESSAGE
 from ccx.wire import Problem, SubmissionRequest, type_of_json, type_of_problem
 from ccx_orchestrator.api.field_descriptions import describe
 
@@ -19,6 +20,17 @@ _SHAPES: dict[str, TypeAdapter[Any]] = {
     "Problem": TypeAdapter(Problem),
     "Event": EVENT,
     "FeedEvent": FEED_EVENT,
+    "ClientMessage": CLIENT_MESSAGE,
+    "NodeMessage": NODE_MESSAGE,
+}
+
+# OpenAPI has no word for WebSockets: what is said on them is named here, by address.
+_WEBSOCKETS = {
+    "/v1/interactive": {
+        "description": "A program to type to. The client begins with `start`; the node ends with `done` or `refused`.",
+        "client": {"$ref": "#/components/schemas/ClientMessage"},
+        "node": {"$ref": "#/components/schemas/NodeMessage"},
+    }
 }
 
 _EXAMPLES: dict[str, Any] = {
@@ -95,6 +107,7 @@ def with_our_errors(app: FastAPI) -> Any:
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
             describe(schemas)
+            document["x-websockets"] = _WEBSOCKETS
             app.openapi_schema = document
         return app.openapi_schema
 

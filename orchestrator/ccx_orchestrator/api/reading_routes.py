@@ -7,7 +7,16 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from ccx.errors import SubmissionNotFound
-from ccx.wire import ID_PATTERN, MAX_PAGE, State, Submission, SubmissionPage, Verdict, type_of_json
+from ccx.wire import (
+    ID_PATTERN,
+    MAX_PAGE,
+    State,
+    Submission,
+    SubmissionPage,
+    SubmissionRequest,
+    Verdict,
+    type_of_json,
+)
 from ccx_orchestrator.api.clients import caller_of
 from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.api.openapi import event_stream, refusals
@@ -63,6 +72,13 @@ def reading_routes(node: Node) -> APIRouter:
         if submission.state is State.DONE:
             return _final_answer(submission, known)
         return submission_answer(submission, 200, {})
+
+    @routes.get("/{submission_id}/request", response_model=SubmissionRequest, responses=refusals(401, 404, 422))
+    async def get_request(submission_id: SubmissionId, request: Request) -> Response:
+        """What was asked for, sources included: as it was sent, and so as it can be sent again."""
+        await node.check_owner(request, submission_id)
+        asked = await submissions.request(submission_id)
+        return Response(asked.model_dump_json(exclude_defaults=True), media_type=type_of_json)
 
     @routes.get("/{submission_id}/events", response_class=Response, responses=event_stream() | refusals(401, 404, 422))
     async def get_events(

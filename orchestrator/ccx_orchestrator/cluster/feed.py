@@ -6,16 +6,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
+from ccx.errors import StoreUnavailable
 from ccx.feed import Gap, SubmissionChanged
 from ccx.wire import NodeInfo
 from ccx_orchestrator.submissions.changes import Change, Changes
 from ccx_orchestrator.submissions.reading.event_stream import Line, Lines
+from ccx_orchestrator.submissions.shared_store.other_masters import OtherMasters
 
 SECONDS = 1.0
+LOOK_SECONDS = 3.0  # after that what other masters do is not looked for this time
 HEARTBEAT_SECONDS = 15.0
 _NODES = TypeAdapter(tuple[NodeInfo, ...])
 
@@ -40,11 +44,13 @@ class Feed:
         changes: Changes,
         nodes: Callable[[], tuple[NodeInfo, ...]],
         owner_of: Callable[[str], str | None],
+        other_masters: OtherMasters | None = None,
     ) -> None:
         self._incarnation = incarnation[:8]
         self._changes = changes
         self._nodes = nodes
         self._owner_of = owner_of
+        self._other_masters = other_masters
         self._picture = _Picture()
         self._news: set[asyncio.Event] = set()
         self._looking: asyncio.Task[None] | None = None
@@ -70,6 +76,8 @@ class Feed:
             if not self._news and self._looking is not None:
                 self._looking.cancel()
                 self._looking = None
+                if self._other_masters is not None:
+                    self._other_masters.forget()
                 self._changes.leave(self._wake)
 
     async def _from(self, news: asyncio.Event, sees: Sees, last_id: str | None) -> AsyncGenerator[list[Line]]:
@@ -103,8 +111,15 @@ class Feed:
 
     async def _look_for_ever(self) -> None:
         while True:
+            await self._look_at_others()
             await asyncio.sleep(SECONDS)
             self._look()
+
+    async def _look_at_others(self) -> None:
+        if self._other_masters is not None:
+            with suppress(StoreUnavailable, TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._other_masters.look()
 
     def _look(self) -> None:
         nodes = self._nodes()

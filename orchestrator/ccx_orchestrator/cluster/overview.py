@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
+from weakref import WeakValueDictionary
 
 from ccx.errors import NodeUnreachable
 from ccx.wire import Announcement, NodeHealth, NodeInfo, NodeReport, Usage
@@ -14,7 +15,7 @@ from ccx_orchestrator.cluster.feed import Feed, Sees, seen_by
 from ccx_orchestrator.cluster.known_node import KnownNode, health_of
 from ccx_orchestrator.cluster.leases import Leases
 from ccx_orchestrator.cluster.roster import Roster
-from ccx_orchestrator.cluster.usage_feed import UsageFeed
+from ccx_orchestrator.cluster.usage_feed import UsageFeed, readings_of_this
 from ccx_orchestrator.domain.addresses import url_of
 from ccx_orchestrator.domain.dispatch import HERE, Lane
 from ccx_orchestrator.ports.languages import Catalogue
@@ -50,9 +51,12 @@ class Cluster:
         self._dispatcher = dispatcher
         self._roster = roster
         self._machine = machine
-        self._usage = UsageFeed(machine)
+        self._usage = UsageFeed(lambda: readings_of_this(machine))
+        self._usages: WeakValueDictionary[str, UsageFeed] = WeakValueDictionary()  # of others, while somebody reads
         self._drained_at: datetime | None = None
-        self.feed = Feed(this.incarnation, submissions.changes, self.nodes, submissions.owner_here)
+        self.feed = Feed(
+            this.incarnation, submissions.changes, self.nodes, submissions.owner_here, submissions.other_masters
+        )
         self.leases = Leases(submissions.abandon)
 
     def renew(self, master: str, seconds: float) -> NodeReport:
@@ -123,7 +127,10 @@ class Cluster:
         member = self._roster.find(name)
         if member.report is None:
             raise NodeUnreachable(f"{name} has not been reached yet.")
-        return member.link.usage(member.name)
+        feed = self._usages.get(member.url)
+        if feed is None:
+            feed = self._usages[member.url] = UsageFeed(lambda: member.link.usage(member.name))
+        return feed.readings()
 
     def _myself(self) -> NodeInfo:
         report = self.report()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from ccx import events as wire
@@ -25,7 +25,7 @@ class NodeLink(Protocol):
     async def drain(self, name: str, *, on: bool) -> NodeInfo:
         """Have it finish what it has and take nothing new, or take work again."""
 
-    def usage(self, name: str) -> AsyncIterator[Usage]:
+    def usage(self, name: str) -> AsyncGenerator[Usage]:
         """What its machine is doing, a reading a second."""
 
     async def close(self) -> None:

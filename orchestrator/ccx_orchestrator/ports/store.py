@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from ccx.wire import State, Submission, SubmissionSummary, Verdict
+from ccx.wire import State, Submission, SubmissionRequest, SubmissionSummary, Verdict
 from ccx_orchestrator.domain.ticket import Ticket
 
 
@@ -46,6 +46,9 @@ class Store(Protocol):
 
     async def journal(self, submission_id: str) -> bytes | None:
         """The record of a finished submission's events; None where there is none."""
+
+    async def request(self, submission_id: str) -> SubmissionRequest | None:
+        """What was asked for, sources included; None where there is no such submission (any more)."""
 
     async def client_of(self, submission_id: str) -> str | None:
         """Who sent the submission, or None where there is none (any more)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +113,7 @@ class SlaveLink:
         """See `ports.NodeLink`."""
         return await self._client.drain(name, on=on)
 
-    def usage(self, name: str) -> AsyncIterator[Usage]:
+    def usage(self, name: str) -> AsyncGenerator[Usage]:
         """See `ports.NodeLink`."""
         return self._client.usage(name)
 

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from ccx.errors import KeyReused
-from ccx.wire import State, Submission, SubmissionSummary
+from ccx.wire import State, Submission, SubmissionRequest, SubmissionSummary
 from ccx_orchestrator.domain.ticket import Ticket
 from ccx_orchestrator.ports.callbacks import Callback
 from ccx_orchestrator.ports.store import Filter, News
@@ -89,11 +89,19 @@ class MemoryStore:
         finished = self._finished.get(submission_id)
         return None if finished is None else finished.journal
 
+    async def request(self, submission_id: str) -> SubmissionRequest | None:
+        """See `ports.Store`."""
+        ticket = self._ticket(submission_id)
+        return None if ticket is None else ticket.request
+
     async def client_of(self, submission_id: str) -> str | None:
         """See `ports.Store`."""
-        finished = self._finished.get(submission_id)
-        ticket = finished.ticket if finished else self._unfinished.get(submission_id)
+        ticket = self._ticket(submission_id)
         return None if ticket is None else ticket.client
+
+    def _ticket(self, submission_id: str) -> Ticket | None:
+        finished = self._finished.get(submission_id)
+        return finished.ticket if finished else self._unfinished.get(submission_id)
 
     async def page(self, which: Filter, limit: int) -> tuple[SubmissionSummary, ...]:
         """See `ports.Store`."""

@@ -14,7 +14,7 @@ from ccx.errors import StoreUnavailable
 from ccx.wire import State
 from ccx_orchestrator.domain.submission_ids import earliest_at
 from ccx_orchestrator.store.sql import SqlStore
-from ccx_orchestrator.store.tables import callbacks, idempotency_keys, results, submissions
+from ccx_orchestrator.store.tables import callbacks, idempotency_keys, requests, results, submissions
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +60,7 @@ class Retention:
         while ids := [row.id for row in await self.store.read(some)]:
             await self._delete(
                 delete(submissions).where(submissions.c.id.in_(ids)),
+                delete(requests).where(requests.c.id.in_(ids)),
                 delete(results).where(results.c.id.in_(ids)),
                 delete(idempotency_keys).where(idempotency_keys.c.submission.in_(ids)),
                 delete(callbacks).where(callbacks.c.submission.in_(ids)),

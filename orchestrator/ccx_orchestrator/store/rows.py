@@ -46,6 +46,11 @@ def outcome_of(submission: Submission) -> dict[str, Any]:
     }
 
 
+async def request_of(body: bytes) -> SubmissionRequest:
+    """A request that was kept."""
+    return SubmissionRequest.model_validate_json(await unpack(body))
+
+
 async def pack_request(request: SubmissionRequest) -> bytes:
     """A request as it is kept."""
     return await pack(request.model_dump_json(exclude_defaults=True).encode())
@@ -53,7 +58,7 @@ async def pack_request(request: SubmissionRequest) -> bytes:
 
 async def ticket_of(row: Row[Any]) -> Ticket:
     """The ticket of a row of `submissions` with its request's `body`."""
-    request = SubmissionRequest.model_validate_json(await unpack(row.body))
+    request = await request_of(row.body)
     return Ticket(
         id=row.id,
         request=request,

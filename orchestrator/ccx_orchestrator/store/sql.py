@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, insert, select, up
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ccx.errors import KeyReused
-from ccx.wire import State, Submission, SubmissionSummary
+from ccx.wire import State, Submission, SubmissionRequest, SubmissionSummary
 from ccx_orchestrator.domain.ticket import Ticket
 from ccx_orchestrator.ports.callbacks import Callback
 from ccx_orchestrator.ports.store import Filter, News, NewsKind
@@ -58,7 +58,6 @@ _ENDING = (
     )
     .returning(submissions.c.callback_url)
 )
-_FORGET_REQUEST = delete(requests).where(requests.c.id == bindparam("of"))
 
 
 class SqlStore(SafeAccess):
@@ -107,6 +106,11 @@ class SqlStore(SafeAccess):
         """See `ports.Store`."""
         found = await self.read(select(results.c.journal).where(results.c.id == submission_id))
         return await unpack(found[0].journal) if found else None
+
+    async def request(self, submission_id: str) -> SubmissionRequest | None:
+        """See `ports.Store`."""
+        found = await self.read(select(requests.c.body).where(requests.c.id == submission_id))
+        return await rows.request_of(found[0].body) if found else None
 
     async def client_of(self, submission_id: str) -> str | None:
         """See `ports.Store`."""
@@ -235,7 +239,6 @@ class SqlStore(SafeAccess):
                 calls.append({"submission": name, "url": row.callback_url, "tries": 0, "due_at": due_at})
         if kept:
             connection.execute(insert(results), kept)
-            connection.execute(_FORGET_REQUEST, [{"of": one["id"]} for one in kept])
             self._tell(connection, NewsKind.DONE, tuple(str(one["id"]) for one in kept))
         if calls:
             connection.execute(insert(callbacks), calls)

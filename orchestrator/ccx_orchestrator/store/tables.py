@@ -74,7 +74,7 @@ Index("submissions_by_language", submissions.c.language, submissions.c.verdict, 
 Index("submissions_by_language_only", submissions.c.language, submissions.c.id)
 Index("submissions_by_client", submissions.c.client, submissions.c.id)
 
-# Large and only needed until it has ended.
+# Large, and seldom read once it has ended.
 requests = Table("requests", metadata, Column("id", ID, primary_key=True), Column("body", LargeBinary, nullable=False))
 
 # Large and only needed after it has ended.

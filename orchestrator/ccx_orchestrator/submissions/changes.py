@@ -33,9 +33,15 @@ class Changes:
         """It is not as it was."""
         if live.master is not None:  # the node that sent it tells of it
             return
-        self.newest += 1
         if self._listeners:
-            self._kept.append(Change(self.newest, live.ticket.client, live.summary()))
+            self.tell_of(live.summary())
+        else:
+            self.newest += 1
+
+    def tell_of(self, summary: SubmissionSummary) -> None:
+        """The same, of one that another master has."""
+        self.newest += 1
+        self._kept.append(Change(self.newest, summary.client or "", summary))
         for listener in self._listeners:
             listener()
 

@@ -33,6 +33,7 @@ from ccx_orchestrator.submissions.reading.event_stream import EventStream
 from ccx_orchestrator.submissions.reading.lookup import Lookup
 from ccx_orchestrator.submissions.retrying_store import RetryingStore
 from ccx_orchestrator.submissions.running import Runs
+from ccx_orchestrator.submissions.shared_store.other_masters import OtherMasters
 from ccx_orchestrator.submissions.shared_store.work_sharing import Notifications, WorkSharing, wait_a_while
 
 log = structlog.get_logger(__name__)
@@ -74,6 +75,11 @@ class Submissions:
         self.event_stream = EventStream(self._active, self._notifications, self._lookup)
         self._retrying = RetryingStore(store)
         self.changes = Changes()
+        self.other_masters = (
+            OtherMasters(store.page, store.get, self.changes, lambda one: self._active.get(one) is not None)
+            if store.is_shared
+            else None
+        )
         self._completion = Completion(self._active, self._retrying, RetryingStore(passing), clock, meter, self.changes)
         self._runs = Runs(
             dispatcher, self._active, self._completion, self._retrying, policy, clock, meter, self.changes
@@ -139,6 +145,10 @@ class Submissions:
         if live := self._active.here(submission_id):
             return live.view(self._active.position(submission_id))
         return await (self._lookup.view if asks_others else self._lookup.kept)(submission_id)
+
+    async def request(self, submission_id: str) -> SubmissionRequest:
+        """What was asked for, sources included. Raises SubmissionNotFound."""
+        return await self._lookup.request(submission_id)
 
     async def client_of(self, submission_id: str) -> str | None:
         """Who sent a submission; None where there is none (any more)."""

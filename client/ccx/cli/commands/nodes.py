@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,8 +15,9 @@ from ccx.cli.output.keys import when_pressed
 from ccx.cli.output.node_table import nodes_table, submissions_table, summary
 from ccx.cli.standard_streams import write
 from ccx.errors import CcxError
+from ccx.feed import Gap, NodesChanged, SubmissionChanged
 from ccx.node_address import DEFAULT_SERVER
-from ccx.wire import MAX_PAGE, TOKEN_HEADER, NodeHealth, NodeInfo, State
+from ccx.wire import MAX_PAGE, TOKEN_HEADER, NodeHealth, NodeInfo, State, SubmissionSummary
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -101,21 +102,21 @@ def _is_idle(nodes: tuple[NodeInfo, ...], name: str) -> bool:
 async def _watch(server: str | None) -> None:
     from rich.console import Console
     from rich.live import Live
-    from rich.text import Text
 
     console = Console()
     has_left = asyncio.Event()
-    async with client_of(server or DEFAULT_SERVER) as client:
-        now = await _view(client, server, console)
+    view = _View(server or DEFAULT_SERVER)
+    async with client_of(view.server) as client:
+        await view.learn(client)
+        following = asyncio.create_task(view.follow(client), name="feed")
         with (
-            Live(now, console=console, auto_refresh=False, screen=sys.stdout.isatty()) as live,
+            Live(view.drawn(console), console=console, auto_refresh=False, screen=sys.stdout.isatty()) as live,
             when_pressed("q", has_left.set),
         ):
             while not await _within(REFRESH_SECONDS, has_left):
-                try:
-                    live.update(await _view(client, server, console), refresh=True)
-                except CcxError as error:
-                    live.update(Text(str(error)), refresh=True)
+                live.update(view.drawn(console), refresh=True)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:
@@ -125,18 +126,59 @@ async def _within(seconds: float, event: asyncio.Event) -> bool:
     return event.is_set()
 
 
-async def _view(client: Client, server: str | None, console: Console) -> RenderableType:
-    """What fills the terminal now."""
-    nodes = await client.nodes()
-    page = await client.list(state=State.RUNNING, limit=MAX_PAGE) if any(node.submissions for node in nodes) else None
-    from rich.console import Group
-    from rich.text import Text
+class _View:
+    """What fills the terminal: the nodes as the feed told last, and what is known of the submissions that run."""
 
-    headers_and_gaps = 6
-    most = max(1, console.height - headers_and_gaps - len(nodes))
-    head = Text(f"{server or DEFAULT_SERVER}: {summary(nodes)}")
-    below = ("", submissions_table(nodes, page.submissions, most)) if page else ()
-    return Group(head, "", nodes_table(nodes, console.width), *below)
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self._nodes: tuple[NodeInfo, ...] = ()
+        self._running: dict[str, SubmissionSummary] = {}
+        self._trouble = ""
+
+    async def learn(self, client: Client) -> None:
+        """Ask for all of it. Raises CcxError."""
+        self._nodes = await client.nodes()
+        page = await client.list(state=State.RUNNING, limit=MAX_PAGE)
+        self._running = {line.id: line for line in page.submissions}
+        self._trouble = ""
+
+    async def follow(self, client: Client) -> None:
+        """Keep it as the node tells, and learn it anew after the node was silent; until cancelled."""
+        while True:
+            try:
+                async with aclosing(client.watch()) as events:
+                    async for event in events:
+                        if isinstance(event, Gap):
+                            await self.learn(client)
+                        else:
+                            self._take(event)
+            except CcxError as error:
+                self._trouble = str(error)
+            await asyncio.sleep(REFRESH_SECONDS)
+            with suppress(CcxError):
+                await self.learn(client)
+
+    def _take(self, event: NodesChanged | SubmissionChanged) -> None:
+        if isinstance(event, NodesChanged):
+            self._nodes = event.nodes
+        elif event.submission.state is State.DONE:
+            self._running.pop(event.submission.id, None)
+        else:
+            self._running[event.submission.id] = event.submission
+
+    def drawn(self, console: Console) -> RenderableType:
+        """As it is now."""
+        from rich.console import Group
+        from rich.text import Text
+
+        if self._trouble:
+            return Text(self._trouble)
+        headers_and_gaps = 6
+        most = max(1, console.height - headers_and_gaps - len(self._nodes))
+        head = Text(f"{self.server}: {summary(self._nodes)}")
+        has_any = any(node.submissions for node in self._nodes)
+        below = ("", submissions_table(self._nodes, tuple(self._running.values()), most)) if has_any else ()
+        return Group(head, "", nodes_table(self._nodes, console.width), *below)
 
 
 def _printed(nodes: tuple[NodeInfo, ...]) -> str:

@@ -8,7 +8,7 @@ import structlog
 
 from ccx import events as wire
 from ccx.errors import SubmissionNotFound
-from ccx.wire import State, Submission
+from ccx.wire import State, Submission, SubmissionRequest
 from ccx_orchestrator.ports.nodes import NodeLost, Peers
 from ccx_orchestrator.ports.store import Keeper
 from ccx_orchestrator.submissions.events import journal_codec
@@ -30,6 +30,13 @@ class Lookup:
     async def kept(self, submission_id: str) -> Submission:
         """A submission as it is kept. Raises SubmissionNotFound."""
         if (kept := await self._store.get(submission_id) or await self._passing.get(submission_id)) is None:
+            raise SubmissionNotFound(f"There is no submission {submission_id!r} here, or no longer.")
+        return kept
+
+    async def request(self, submission_id: str) -> SubmissionRequest:
+        """What was asked for. Raises SubmissionNotFound."""
+        kept = await self._store.request(submission_id) or await self._passing.request(submission_id)
+        if kept is None:
             raise SubmissionNotFound(f"There is no submission {submission_id!r} here, or no longer.")
         return kept
 
