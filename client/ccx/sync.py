@@ -203,6 +203,8 @@ def run(
     *,
     stdin: str | bytes = b"",
     args: Sequence[str] = (),
+    compile_args: Sequence[str] = (),
+    run_options: Sequence[str] = (),
     limits: LimitOverrides | Mapping[str, str | float] | None = None,
     cases: Sequence[CaseRequest] = (),
     artifacts: Sequence[str] = (),
@@ -216,7 +218,8 @@ def run(
     `limits` are by the names of the command line, such as `{"cpu": 2, "memory": "128m"}`. Without a `server` a node is
     started for this one call, on the local Docker engine. Raises CcxError; what the program does wrong is the verdict.
     """
-    coroutine = _run(program, language, stdin, args, limits, cases, artifacts, server, token, ca)
+    words = {"args": tuple(args), "compile_args": tuple(compile_args), "run_options": tuple(run_options)}
+    coroutine = _run(program, language, stdin, words, limits, cases, artifacts, server, token, ca)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -242,7 +245,7 @@ async def _run(
     program: str | Path | Sequence[Path],
     language: str | None,
     stdin: str | bytes,
-    args: Sequence[str],
+    words: Mapping[str, tuple[str, ...]],
     limits: LimitOverrides | Mapping[str, str | float] | None,
     cases: Sequence[CaseRequest],
     artifacts: Sequence[str],
@@ -266,8 +269,7 @@ async def _run(
             sources=_sources(program),
             language=language,
             entrypoint=None,
-            args=tuple(args),
-            compile_args=(),
+            **words,
             expected_stdout=None,
             compare=Comparison(),
             limits=limits or LimitOverrides(),

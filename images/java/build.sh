@@ -7,7 +7,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 jdk=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
 java=/opt/java/bin/java
 # What the virtual machine is run with later has to be what its archives are made with: see language.toml.
-flags='-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData'
+flags='-XX:+UseSerialGC -XX:-UsePerfData'
+# A compiler that ends before the second compiler of the machine would pay does without it.
+brief=-XX:TieredStopAtLevel=1
 
 # All of the platform and the compiler; not what inspects, documents, packages or debugs. Classes are compressed: those a common program
 # needs come out of the archive anyway.
@@ -23,7 +25,7 @@ cp "$here/Training.java" "$here/work/training.java"
 cd "$here/work"
 compile() {
     # shellcheck disable=SC2086
-    "$java" $flags "$@" -cp /opt/java/ccx/compile.jar ccx.build.Compile training.java .ccx-main -Xlint:all -- training.java
+    "$java" $flags $brief "$@" -cp /opt/java/ccx/compile.jar ccx.build.Compile training.java .ccx-main -Xlint:all -- training.java
 }
 run() {
     # shellcheck disable=SC2086

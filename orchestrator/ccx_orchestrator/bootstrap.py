@@ -162,12 +162,14 @@ class _Here:
 async def _open_executor(settings: Settings) -> AsyncIterator[_Here]:
     """A node that runs nothing itself needs no Docker engine."""
     if settings.languages == ():
-        yield _Here(await asyncio.to_thread(Languages.without_images, settings.images_dir), NoExecutor())
+        yield _Here(
+            await asyncio.to_thread(Languages.without_images, settings.images_dir, settings.limits), NoExecutor()
+        )
         return
     async with open_engine() as engine:
         about = await engine.about()
         check_limits(about)
-        languages = await Languages.find_images(engine, settings.images_dir, settings.languages)
+        languages = await Languages.find_images(engine, settings.images_dir, settings.languages, settings.limits)
         runtimes = await choose_runtimes(
             engine, about, languages, settings.runtime, settings.runtimes, settings.images_dir, settings.name
         )

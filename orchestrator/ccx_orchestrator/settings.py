@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from ccx.errors import BadInput
-from ccx.wire import HIGHEST_PRIORITY
+from ccx.wire import HIGHEST_PRIORITY, LimitOverrides
 from ccx.wire.complaints import complaint, meant
 from ccx_orchestrator.access.connections import READ_SECONDS
 from ccx_orchestrator.access.posture import Locks
@@ -53,6 +53,15 @@ def _images_folder() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "images"
 
 
+class LimitSettings(BaseModel):
+    """Of one language: limits by their names in the API."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default: LimitOverrides = LimitOverrides()
+    highest: LimitOverrides = LimitOverrides()
+
+
 class Settings(BaseSettings):
     """A node's settings: what the command line says, else `CCX_…` in the environment, else `ccx.toml`."""
 
@@ -74,6 +83,8 @@ class Settings(BaseSettings):
     # The engine's runtime, for all languages and for single ones: a name as `docker info` lists it.
     runtime: str | None = None
     runtimes: dict[str, str] = {}
+    # Other limits than the languages' folders have: what is given unasked, and the most that may be asked for.
+    limits: dict[str, LimitSettings] = {}
     images_dir: Path = Field(default_factory=_images_folder)
     queue_bound: Annotated[int, Field(ge=0)] = 1_000
     queue_bound_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024 * 1024

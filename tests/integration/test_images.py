@@ -167,6 +167,22 @@ def test_a_changed_input_builds_a_new_image_and_removes_the_old_one(demo: Path, 
         engine.images.get(str(before))
 
 
+def test_what_a_build_leaves_for_the_next_one_has_a_name(demo: Path, engine: docker.DockerClient) -> None:
+    instructions = "FROM ccx-python:latest AS first\nENV A={}\nFROM first\nCOPY demo/reference.py /demo.py\n"
+    (demo / "demo/Dockerfile").write_text(instructions.format(1))
+    assert build("demo", images=demo).returncode == 0
+    first = engine.images.get("ccx-build:demo-first")
+    try:
+        assert "A=1" in first.attrs["Config"]["Env"]
+        (demo / "demo/Dockerfile").write_text(instructions.format(2))
+        assert build("demo", images=demo).returncode == 0
+        assert "A=2" in engine.images.get("ccx-build:demo-first").attrs["Config"]["Env"]
+        with pytest.raises(ImageNotFound):
+            engine.images.get(str(first.id))
+    finally:
+        engine.images.remove("ccx-build:demo-first", force=True)
+
+
 def test_a_build_that_fails_says_why(demo: Path) -> None:
     (demo / "demo/Dockerfile").write_text("FROM ccx-python:latest\nRUN echo it is the mirror >&2 && false\n")
     done = build("demo", images=demo)

@@ -122,6 +122,11 @@ async def test_browsers_let_only_the_pages_that_were_named_read_an_answer(http: 
     assert "access-control-allow-origin" not in (await http.options("/v1/submissions", headers=asked)).headers
 
 
+async def test_load_balancers_may_ask_for_the_head_alone(http: httpx2.AsyncClient) -> None:
+    answer = await http.head("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/docs", "/nothing", "/openapi.json"])
 async def test_every_answer_tells_browsers_what_it_may_do(http: httpx2.AsyncClient, path: str) -> None:
     headers = (await http.get(path)).headers

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from ccx.errors import InvalidSubmission
+from ccx.errors import BadInput, InvalidSubmission
 from ccx.wire import CaseRequest, LimitOverrides, SourceFile, SubmissionRequest
+from ccx_orchestrator.docker_host.languages.catalogue import with_limits
 from ccx_orchestrator.domain.plan import make_plan
+from ccx_orchestrator.domain.sources import encoding_trouble
+from ccx_orchestrator.settings import LimitSettings
 from tests.support.languages import LIMITS, language
 
 
@@ -71,3 +74,59 @@ def test_cases_are_named_by_number_where_they_have_no_name() -> None:
 def test_the_deadline_is_the_sum_of_what_the_steps_may_take() -> None:
     plan = make_plan(request("a.dm", cases=(CaseRequest(), CaseRequest())), language(is_compiled=True))
     assert plan.deadline_seconds == 3 * LIMITS.wall_seconds
+
+
+def test_an_operators_limits_take_the_place_of_the_folders() -> None:
+    limits = language().limits
+    changed = limits.changed(LimitOverrides(cpu_seconds=1), LimitOverrides(processes=9999))
+    assert (changed.default.cpu_seconds, changed.highest.processes) == (1, 9999)
+    assert changed.highest.cpu_seconds == limits.highest.cpu_seconds
+    lower = limits.changed(LimitOverrides(), LimitOverrides(cpu_seconds=0.5))
+    assert (lower.default.cpu_seconds, lower.highest.cpu_seconds) == (0.5, 0.5)
+    with pytest.raises(ValueError, match=r"default\.cpu_seconds is above highest\.cpu_seconds, which is 2"):
+        limits.changed(LimitOverrides(cpu_seconds=3), LimitOverrides(cpu_seconds=2))
+
+
+def test_limits_of_a_language_that_is_none_are_refused() -> None:
+    with pytest.raises(BadInput, match=r"limits\.cobol is of no language here; there are: demo"):
+        with_limits({"demo": language()}, {"cobol": LimitSettings()})
+
+
+def test_options_of_the_runtime_are_those_of_the_language_and_end_the_start_ahead() -> None:
+    compiled = language(is_compiled=True)
+    run = compiled.run.model_copy(
+        update={
+            "command": ("demo", "{run_options}", "{entrypoint}"),
+            "options": ("-O", "-X*"),
+            "implied": {"-p": ("-q",)},
+        }
+    )
+    demo = compiled.model_copy(update={"run": run})
+    plan = make_plan(request("a.dm", run_options=("-Xfast", "-O"), compile_args=("-p",)), demo)
+    assert plan.cases[0].step.command == ("demo", "-q", "-Xfast", "-O", "a.dm")
+    assert not plan.cases[0].step.prestarted
+    with pytest.raises(InvalidSubmission, match=r"run_options: has '-Z', which is none of those of Demo: -O, -X\*"):
+        make_plan(request("a.dm", run_options=("-Z",)), demo)
+
+
+@pytest.mark.parametrize(
+    ("data", "trouble"),
+    [
+        (b"print(1)\n", ""),
+        ("é".encode(), ""),
+        (b"", ""),
+        ("print(1)".encode("utf-16"), "a.dm is in UTF-16: save it as UTF-8."),
+        ("print(1)".encode("utf-16-be"), "a.dm is in UTF-16: save it as UTF-8."),
+        ("print(1)".encode("utf-32"), "a.dm is in UTF-32: save it as UTF-8."),
+        (b"caf\xe9", "a.dm is not in UTF-8, which may be why: save it as UTF-8."),
+        (b"#!x\n# vim: set fileencoding=latin-1 :\ncaf\xe9", ""),
+    ],
+)
+def test_another_encoding_than_utf_8_is_noticed(data: bytes, trouble: str) -> None:
+    assert encoding_trouble("a.dm", data) == trouble
+
+
+def test_a_byte_order_mark_is_taken_off_sources_and_nothing_else() -> None:
+    files = tuple(SourceFile.of(name, b"\xef\xbb\xbfx") for name in ("a.dm", "data.txt"))
+    plan = make_plan(SubmissionRequest(language="demo", files=files), language())
+    assert [file.data for file in plan.files] == [b"x", b"\xef\xbb\xbfx"]

@@ -77,3 +77,15 @@ def test_a_file_that_is_named_is_the_only_one(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("CCX_CONFIG", "gone.toml")
     with pytest.raises(BadSettings, match=r"There is no file 'gone\.toml', which --config or CCX_CONFIG names"):
         load_settings()
+
+
+def test_limits_of_languages_come_from_the_file_and_the_environment(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (elsewhere / "ccx.toml").write_text("[limits.java]\nhighest = { processes = 2048 }\n")
+    assert load_settings(in_current_directory=True).limits["java"].highest.processes == 2048
+    monkeypatch.setenv("CCX_LIMITS", '{"c": {"default": {"cpu_seconds": 1.5}}}')
+    assert load_settings().limits["c"].default.cpu_seconds == 1.5
+    monkeypatch.setenv("CCX_LIMITS", '{"c": {"usual": {}}}')
+    with pytest.raises(BadSettings, match="'limits'"):
+        load_settings()

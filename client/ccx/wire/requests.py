@@ -90,6 +90,9 @@ class SubmissionRequest(Request):
     stdin: str = ""
     stdin_encoding: Encoding = "utf-8"
     compile_args: Arguments = ()
+    run_options: Arguments = Field(
+        default=(), description="Options of the interpreter or virtual machine, of those that the language allows."
+    )
     limits: LimitOverrides = LimitOverrides()
     cases: Annotated[tuple[CaseRequest, ...], Field(strict=False, max_length=MAX_CASES)] = Field(
         default=(), description="Left out: one case with the submission's own `stdin` and `args`."

@@ -1,5 +1,5 @@
 /*
- * The linker that gcc calls, where what it is asked for is what gcc asks for by itself: gold, which needs less than half of the
+ * The linker that gcc calls. It puts lines.o into every program that begins and ends as programs of the C library do. And where what it is asked for is what gcc asks for by itself it is gold, which needs less than half of the
  * processor time of GNU ld for a small program. A user is to notice nothing: where gold has anything to say, fails, or is asked for
  * something that users ask for themselves (-Wl,…), GNU ld does the work, with its own messages.
  */
@@ -8,12 +8,14 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define GNU_LD "/usr/bin/ld"
 #define GOLD "/usr/bin/ld.gold"
+#define LINES "/ccx/lines.o"
 
 /* What gcc says of itself; those of the second list are followed by a word. */
 static const char *const usual[] = {
@@ -33,6 +35,31 @@ static bool begins_like_one_of(const char *word, const char *const *list) {
     while (*list && strncmp(word, *list, strlen(*list)))
         list++;
     return *list;
+}
+
+static bool ends_with(const char *word, const char *end) {
+    size_t length = strlen(word), wanted = strlen(end);
+    return length >= wanted && strcmp(word + length - wanted, end) == 0;
+}
+
+/* The words with lines.o behind the one that begins the program, where the program is one of the shared C library. */
+static char **with_lines(int count, char **words) {
+    static char object[] = LINES;
+    char **made = calloc(count + 2, sizeof *made);
+    int start = 0;
+    bool has_library = false, is_static = false;
+    for (int i = 1; i < count; i++) {
+        if (ends_with(words[i], "/Scrt1.o") || ends_with(words[i], "/crt1.o"))
+            start = i;
+        has_library |= strcmp(words[i], "-lc") == 0;
+        is_static |= strcmp(words[i], "-static") == 0 || strcmp(words[i], "-r") == 0;
+    }
+    if (!made || !start || !has_library || is_static)
+        return words;
+    memcpy(made, words, (start + 1) * sizeof *made);
+    made[start + 1] = object;
+    memcpy(made + start + 2, words + start + 1, (count - start) * sizeof *made); /* the NULL too */
+    return made;
 }
 
 /* The file that an ordinary link makes; NULL: this is none. */
@@ -103,6 +130,7 @@ static bool is_beyond_warnings(const char *path) {
 }
 
 int main(int argc, char **argv) {
+    argv = with_lines(argc, argv);
     const char *output = argc > 1 ? output_of_ordinary(argv + 1) : NULL;
     if (output && gold_is_content(argv) && is_beyond_warnings(output))
         return 0;

@@ -35,6 +35,7 @@ def status_routes(node: Node) -> APIRouter:
         """Counters and times, for Prometheus."""
         return Response(node.metrics(), media_type=type_of_metrics)
 
+    @routes.head("/healthz", include_in_schema=False)
     @routes.get("/healthz")
     async def get_health() -> Health:
         """Whether the node is up. Always 200 while it is: see `status` for whether it can do its work."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from ccx.wire import LimitOverrides
 from ccx_orchestrator.domain.limits import LIMIT_NAMES, Limits
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+-]*$", max_length=32)]
@@ -28,14 +30,20 @@ class CompileStep(_Data):
 class RunStep(_Data):
     """How the program is started.
 
-    `heap_share` is the share of the memory limit given to `{heap_bytes}`; `memory_marker` is a file in the sandbox
+    `heap_share` is the share of the memory limit given to `{heap_bytes}`, `stack_share` that of `{stack_bytes}`, which
+    is 64 MiB at most; `memory_marker` is a file in the sandbox
     whose existence after
-    a failed run says that the language's own runtime ran out of memory.
+    a failed run says that the language's own runtime ran out of memory. `options` are patterns (`*` stands for
+    anything) of what a submission may ask of the runtime; they take the place of `{run_options}`, after those that
+    options of the compiler imply.
     """
 
     command: Command
     heap_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    stack_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     memory_marker: str = ""
+    options: tuple[str, ...] = ()
+    implied: dict[str, tuple[str, ...]] = {}
 
 
 class Stage(StrEnum):
@@ -50,12 +58,14 @@ class Prestart(_Data):
 
     Its command may hold placeholders for limits. They are the default ones then, and it serves submissions for which
     they come out the same. `counted_bytes` is what it is taken to have held in memory when it gets a stage; 0: what it
-    really held. `pays_cold`: it is worth it even if the submission is there already when it starts.
+    really held. `takes_run_options`: it serves submissions with options of the runtime as well. `pays_cold`: it is
+    worth it even if the submission is there already when it starts.
     """
 
     command: Command
     serves: Annotated[tuple[Stage, ...], Field(min_length=1)]
     pays_cold: bool = False
+    takes_run_options: bool = False
     counted_bytes: Annotated[int, Field(ge=0)] = 0
 
 
@@ -71,6 +81,22 @@ class LanguageLimits(_Data):
         if unknown := set(self.lowest) - set(LIMIT_NAMES):
             raise ValueError(f"limits.lowest has no limit called {min(unknown)!r}")
         return self
+
+    def changed(self, default: LimitOverrides, highest: LimitOverrides) -> LanguageLimits:
+        """With what an operator says instead; a default is never above what may be asked for. Raises ValueError."""
+        most = _changed(self.highest, highest)
+        usual = _changed(self.default, default)
+        for name in LIMIT_NAMES:
+            if getattr(default, name) is not None and getattr(usual, name) > getattr(most, name):
+                raise ValueError(f"default.{name} is above highest.{name}, which is {getattr(most, name):g}")
+            if getattr(most, name) < self.lowest.get(name, 0):
+                raise ValueError(f"highest.{name} must be at least {self.lowest[name]:g}")
+        bounded = {name: min(getattr(usual, name), getattr(most, name)) for name in LIMIT_NAMES}
+        return self.model_copy(update={"default": Limits(**bounded), "highest": most})
+
+
+def _changed(limits: Limits, overrides: LimitOverrides) -> Limits:
+    return replace(limits, **overrides.model_dump(exclude_none=True))
 
 
 class Reference(_Data):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import PurePosixPath
 
 from ccx.errors import InvalidSubmission
 from ccx.wire import Comparison, FieldError, SubmissionRequest
 from ccx_orchestrator.domain.language import Language, Stage
 from ccx_orchestrator.domain.limits import Limits, choose_limits
+from ccx_orchestrator.domain.sources import encoding_trouble, without_mark
 
+MOST_STACK_BYTES = 64 * 1024 * 1024  # as judges of contests give it
 TERMINAL_TYPE = "TERM=xterm-256color"
 
 
@@ -64,6 +69,7 @@ class Plan:
     stop_on_failure: bool
     artifacts: tuple[str, ...]
     limits: Limits
+    source_trouble: str = ""  # what may be the reason where it does not compile, or not even begin
 
     @property
     def deadline_seconds(self) -> float:
@@ -94,7 +100,7 @@ def make_interactive(plan: Plan, request: SubmissionRequest, *, has_terminal: bo
 def make_plan(request: SubmissionRequest, language: Language) -> Plan:
     """The plan of a submission. Raises InvalidSubmission."""
     limits = choose_limits(request.limits, language.limits.default, language.limits.lowest, language.limits.highest)
-    files = tuple(PlannedFile(file.name or language.source_name, file.data()) for file in request.files)
+    files = tuple(_planned(file.name or language.source_name, file.data(), language) for file in request.files)
     entrypoint = request.entrypoint or files[0].name
     if entrypoint not in {file.name for file in files}:
         _refuse("entrypoint", f"is not the name of a file; the only one is {files[0].name!r}")
@@ -109,7 +115,17 @@ def make_plan(request: SubmissionRequest, language: Language) -> Plan:
         stop_on_failure=request.stop_on_failure,
         artifacts=request.artifacts,
         limits=limits,
+        source_trouble=_source_trouble(files, language),
     )
+
+
+def _planned(name: str, data: bytes, language: Language) -> PlannedFile:
+    return PlannedFile(name, without_mark(data) if language.is_source(name) else data)
+
+
+def _source_trouble(files: tuple[PlannedFile, ...], language: Language) -> str:
+    troubles = (encoding_trouble(file.name, file.data) for file in files if language.is_source(file.name))
+    return next(filter(None, troubles), "")
 
 
 def environment_of(language: Language) -> tuple[str, ...]:
@@ -121,12 +137,21 @@ def prestart_command(language: Language, limits: Limits) -> tuple[str, ...]:
     """What is started ahead of a submission that has these limits; nothing if the language knows no such thing."""
     if language.prestart is None:
         return ()
-    heap_bytes = str(_heap_bytes(language, limits))
-    return tuple(word.replace("{heap_bytes}", heap_bytes) for word in language.prestart.command)
+    return tuple(_filled(word, _shares_of_memory(language, limits)) for word in language.prestart.command)
 
 
-def _heap_bytes(language: Language, limits: Limits) -> int:
-    return int(limits.memory_bytes * language.run.heap_share)
+def _shares_of_memory(language: Language, limits: Limits) -> dict[str, str]:
+    run, memory = language.run, limits.memory_bytes
+    return {
+        "{heap_bytes}": str(int(memory * run.heap_share)),
+        "{stack_bytes}": str(min(int(memory * run.stack_share), MOST_STACK_BYTES)),
+    }
+
+
+def _filled(word: str, values: Mapping[str, str]) -> str:
+    for placeholder, value in values.items():
+        word = word.replace(placeholder, value)
+    return word
 
 
 def _prestarted_stages(language: Language, limits: Limits) -> tuple[Stage, ...]:
@@ -160,9 +185,28 @@ class _Words:
         self._scalars = {
             "{entrypoint}": _as_path(entrypoint),
             "{entrypoint_stem}": str(PurePosixPath(entrypoint).with_suffix("")),
-            "{heap_bytes}": str(_heap_bytes(language, limits)),
-        }
-        self._prestarted = _prestarted_stages(language, limits)
+        } | _shares_of_memory(language, limits)
+        self._run_options = self._chosen_run_options()
+        self._prestarted = _prestarted_stages(language, limits) if self._is_served_by_prestarted() else ()
+
+    def _is_served_by_prestarted(self) -> bool:
+        prestart = self._language.prestart
+        return prestart is not None and (prestart.takes_run_options or not self._run_options)
+
+    def _chosen_run_options(self) -> tuple[str, ...]:
+        """What the compiler's options imply, and what was asked for. Raises InvalidSubmission."""
+        run = self._language.run
+        for option in self._request.run_options:
+            if not any(fnmatchcase(option, pattern) for pattern in run.options):
+                known = ", ".join(run.options)
+                _refuse(
+                    "run_options",
+                    f"has {option!r}, which is none of those of {self._language.title}: {known}"
+                    if known
+                    else f"cannot be used: {self._language.title} programs are started by themselves",
+                )
+        implied = (run.implied.get(option, ()) for option in self._request.compile_args)
+        return tuple(chain(*implied, self._request.run_options))
 
     def compile_step(self) -> Step | None:
         compiling = self._language.compile
@@ -201,15 +245,14 @@ class _Words:
 
     def _fill(self, command: tuple[str, ...], args: tuple[str, ...]) -> tuple[str, ...]:
         lists = {"{sources}": self._sources, "{args}": args, "{compile_args}": self._request.compile_args}
+        lists["{run_options}"] = self._run_options
         filled: list[str] = []
         for word in command:
             filled.extend(lists[word] if word in lists else (self._fill_word(word),))
         return tuple(filled)
 
     def _fill_word(self, word: str) -> str:
-        for placeholder, value in self._scalars.items():
-            word = word.replace(placeholder, value)
-        return word
+        return _filled(word, self._scalars)
 
 
 def _as_path(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import strerror
 from signal import Signals
 
@@ -19,6 +19,11 @@ class Judgement:
     verdict: Verdict
     limit: str | None = None
     message: str | None = None
+
+    def because(self, trouble: str) -> Judgement:
+        """The same with what may be the reason, where it failed by itself and there is one."""
+        is_own = self.verdict in {Verdict.COMPILE_ERROR, Verdict.RUNTIME_ERROR} and self.limit is None
+        return replace(self, message=f"{self.message} {trouble}") if trouble and is_own else self
 
 
 def signal_name(number: int) -> str:

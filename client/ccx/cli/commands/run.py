@@ -20,6 +20,7 @@ from ccx.cli.options.program import (
     LanguageOption,
     LimitOption,
     Program,
+    RunOptionOption,
     request_for,
     text_of,
 )
@@ -45,6 +46,7 @@ def run(
     entrypoint: EntrypointOption = None,
     limit: LimitOption = None,
     compile_arg: CompileArgOption = None,
+    run_option: RunOptionOption = None,
     expect: ExpectOption = None,
     compare: CompareOption = None,
     artifact: ArtifactOption = None,
@@ -74,6 +76,7 @@ def run(
         entrypoint=entrypoint,
         args=context.ensure_object(tuple),
         compile_args=tuple(compile_arg or ()),
+        run_options=tuple(run_option or ()),
         expected_stdout=None if expect is None else text_of(expect),
         compare=parse_comparison(compare),
         limits=parse_limits(limit or ()),

@@ -22,6 +22,7 @@ from ccx.cli.options.program import (
     LanguageOption,
     LimitOption,
     Program,
+    RunOptionOption,
     request_for,
     text_of,
 )
@@ -58,6 +59,7 @@ def submit(
     entrypoint: EntrypointOption = None,
     limit: LimitOption = None,
     compile_arg: CompileArgOption = None,
+    run_option: RunOptionOption = None,
     expect: ExpectOption = None,
     compare: CompareOption = None,
     artifact: ArtifactOption = None,
@@ -75,6 +77,7 @@ def submit(
         entrypoint=entrypoint,
         args=context.ensure_object(tuple),
         compile_args=tuple(compile_arg or ()),
+        run_options=tuple(run_option or ()),
         expected_stdout=None if expect is None else text_of(expect),
         compare=parse_comparison(compare),
         limits=parse_limits(limit or ()),

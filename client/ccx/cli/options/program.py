@@ -56,6 +56,10 @@ LimitOption = Annotated[
 CompileArgOption = Annotated[
     list[str] | None, typer.Option(metavar="ARG", help="An argument for the compiler. May be repeated.")
 ]
+RunOptionOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="OPTION", help="For the interpreter or virtual machine, such as -ea. May be repeated."),
+]
 ExpectOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="The output expected; another one is the verdict wrong_answer."),
@@ -81,6 +85,7 @@ class Program:
     entrypoint: str | None
     args: tuple[str, ...]
     compile_args: tuple[str, ...]
+    run_options: tuple[str, ...]
     stdin: bytes
     expected_stdout: str | None
     compare: Comparison
@@ -122,6 +127,7 @@ def request_of(program: Program, languages: Sequence[LanguageInfo]) -> Submissio
                 "files": program.sources.source_files(),
                 "entrypoint": entrypoint,
                 "compile_args": program.compile_args,
+                "run_options": program.run_options,
                 "limits": program.limits,
                 "artifacts": program.artifacts,
                 **case,

@@ -29,7 +29,7 @@ from ccx_orchestrator.docker_host.runner.protocol import (
     step_frame,
 )
 from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandbox
-from ccx_orchestrator.domain.events import ArtifactSent, Finished, Output, StepJudged, StepReport, Stream
+from ccx_orchestrator.domain.events import ArtifactSent, Finished, How, Output, StepJudged, StepReport, Stream
 from ccx_orchestrator.domain.plan import Case, Plan, Step
 from ccx_orchestrator.domain.verdicts import Judgement, judge, judge_compile, judge_output
 from ccx_orchestrator.ports.execution import Controls, Emit, SandboxLost
@@ -114,7 +114,7 @@ class RunnerSession:
             return None
         await self._send_step(COMPILE_STEP, step, restore=False)
         report = await self._result_of(COMPILE_STEP)
-        judgement = judge_compile(report, self._sandbox.held_to(step.limits))
+        judgement = judge_compile(report, self._sandbox.held_to(step.limits)).because(self._plan.source_trouble)
         await self._tell(None, report, judgement)
         return None if judgement.verdict is Verdict.OK else judgement
 
@@ -141,6 +141,8 @@ class RunnerSession:
         report = await self._result_of(number)
         running = self._steps.pop(number)
         judgement = judge(report, case.step.limits)
+        if self._plan.compile is None and report.how is How.EXITED:
+            judgement = judgement.because(self._plan.source_trouble)
         if judgement.verdict is Verdict.OK and case.expected_stdout is not None:
             judgement = await _compared(case.expected_stdout, bytes(running.stdout), case.compare)
         await self._tell(index, report, judgement)

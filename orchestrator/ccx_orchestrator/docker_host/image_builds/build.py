@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -28,6 +29,9 @@ VERSION_LABEL = "ccx.version"
 
 BUILD_SECONDS = 3600  # between two signs of life of a build: a slow mirror, a slow disk
 VERSION_SECONDS = 60
+BUILD_IMAGES = "ccx-build"
+_STAGE_BEGINS = re.compile(r"Step \d+/\d+ : FROM \S+(?: AS (?P<name>\S+))?$", re.IGNORECASE)
+_STEP_ENDS = re.compile(r"---> (?P<image>[0-9a-f]{12})$")
 SAID_LINES = 30
 MEGABYTE = 1_000_000
 UNPRIVILEGED = "10001:10001"
@@ -115,16 +119,46 @@ def _run_build(language: Language, files: Files, workshop: Workshop) -> str:
     )
     said: deque[str] = deque(maxlen=SAID_LINES)
     image = ""
+    stages = Stages()
     for line in lines:
         image = line.get("aux", {}).get("ID", image)
         text = str(line.get("stream", "")).strip()
         said.append(text)
+        stages.hear(text)
         if text.startswith("Step "):
             workshop.progress(f"{language.name}: {text[0].lower()}{text[1:100]}")
         if error := line.get("error"):
             end = "\n".join(filter(None, said))
             raise ImageBuildFailed(f"The image of {language.title} could not be built: {error}\n{end}")
+    _name_stages(language, stages.images, workshop.client)
     return image
+
+
+class Stages:
+    """What the engine's builder tells of the named stages of a Dockerfile, each of which leaves an image."""
+
+    def __init__(self) -> None:
+        self.images: dict[str, str] = {}
+        self._stage = ""
+
+    def hear(self, text: str) -> None:
+        """A line of the builder's."""
+        if begun := _STAGE_BEGINS.match(text):
+            self._stage = begun["name"] or ""
+        elif (made := _STEP_ENDS.match(text)) and self._stage:
+            self.images[self._stage] = made["image"]
+
+
+def _name_stages(language: Language, stages: Mapping[str, str], client: DockerClient) -> None:
+    """The images of stages make the next build quick. With names nobody takes them for rubbish, and they can be told
+    from it.
+    """
+    for stage, image in stages.items():
+        name = f"{BUILD_IMAGES}:{language.name}-{stage}"
+        before = _inspect(client, name)
+        client.api.tag(image, BUILD_IMAGES, f"{language.name}-{stage}", force=True)
+        if before is not None and not before["Id"].removeprefix("sha256:").startswith(image):
+            _remove(client, before["Id"])
 
 
 def _labelled(language: Language, digest: str, image: str, client: DockerClient) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
 
 from pydantic import ValidationError
 
 from ccx.errors import BadInput, ImageMissing, UnknownLanguage
-from ccx.wire import FieldError, LanguageInfo
+from ccx.wire import FieldError, LanguageInfo, LimitOverrides
 from ccx.wire import Limits as WireLimits
 from ccx.wire.complaints import complaint
 from ccx_orchestrator.docker_host.engine.client import Engine, Image
@@ -18,6 +20,7 @@ from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.domain.limits import LIMIT_NAMES, Limits
 
 DESCRIPTION = "language.toml"
+NO_CHANGES: Mapping[str, LimitChange] = MappingProxyType({})
 
 
 class BadLanguageFolder(BadInput):
@@ -52,6 +55,34 @@ def load_languages(images: Path) -> dict[str, Language]:
     return languages
 
 
+def with_limits(languages: dict[str, Language], changes: Mapping[str, LimitChange]) -> dict[str, Language]:
+    """The languages with an operator's limits. Raises BadInput, naming the setting."""
+    changed = dict(languages)
+    for name, change in changes.items():
+        if name not in languages:
+            raise BadInput(
+                f"The setting limits.{name} is of no language here; there are: {', '.join(sorted(languages))}."
+            )
+        try:
+            limits = languages[name].limits.changed(change.default, change.highest)
+        except ValueError as error:
+            raise BadInput(f"The setting limits.{name}: {error}.") from error
+        changed[name] = languages[name].model_copy(update={"limits": limits})
+    return changed
+
+
+class LimitChange(Protocol):
+    """What an operator says of a language's limits."""
+
+    @property
+    def default(self) -> LimitOverrides:
+        """What a case gets unasked."""
+
+    @property
+    def highest(self) -> LimitOverrides:
+        """The most that may be asked for."""
+
+
 class Languages:
     """The catalogue of a node: what its folder describes, what it was told to serve, what it has images of."""
 
@@ -62,19 +93,26 @@ class Languages:
         self._refused: frozenset[str] = frozenset()
 
     @classmethod
-    def without_images(cls, images: Path) -> Languages:
+    def without_images(cls, images: Path, limits: Mapping[str, LimitChange] = NO_CHANGES) -> Languages:
         """The languages below a folder, none of them served."""
-        languages = cls(load_languages(images), {})
+        languages = cls(with_limits(load_languages(images), limits), {})
         languages._refused = frozenset(languages._described)
         return languages
 
     @classmethod
-    async def find_images(cls, engine: Engine, images: Path, wanted: Iterable[str] | None) -> Languages:
+    async def find_images(
+        cls,
+        engine: Engine,
+        images: Path,
+        wanted: Iterable[str] | None,
+        limits: Mapping[str, LimitChange] = NO_CHANGES,
+    ) -> Languages:
         """The languages below a folder whose images are on this host. Where `wanted` names some, those and no others.
+        `limits` takes the place of what the folder says.
 
         Raises UnknownLanguage for a wanted one without a folder, ImageMissing for one without an image.
         """
-        described = await asyncio.to_thread(load_languages, images)
+        described = with_limits(await asyncio.to_thread(load_languages, images), limits)
         if wanted is None:
             return cls(described, {name: image for name in described if (image := await engine.image(f"ccx-{name}"))})
         chosen = cls(described, {})
