@@ -185,6 +185,8 @@ async def test_a_program_is_given_its_three_streams_its_environment_and_nothing_
     assert set(seen["environment"]) <= {
         "PATH",
         "HOME",
+        "USER",
+        "LOGNAME",
         "LANG",
         "PYTHONUNBUFFERED",
         "PYTHONDONTWRITEBYTECODE",

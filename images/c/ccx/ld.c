@@ -42,19 +42,25 @@ static bool ends_with(const char *word, const char *end) {
     return length >= wanted && strcmp(word + length - wanted, end) == 0;
 }
 
+/* Whoever asks the linker what it does is shown the program's own files alone. */
+static bool asks_for_account(const char *word) {
+    static const char *const questions[] = {"-Map", "--cref", "-M", "--print-map", "-t", "--trace", NULL};
+    return begins_like_one_of(word, questions);
+}
+
 /* The words with lines.o behind the one that begins the program, where the program is one of the shared C library. */
 static char **with_lines(int count, char **words) {
     static char object[] = LINES;
     char **made = calloc(count + 2, sizeof *made);
     int start = 0;
-    bool has_library = false, is_static = false;
+    bool has_library = false, is_left_alone = false;
     for (int i = 1; i < count; i++) {
         if (ends_with(words[i], "/Scrt1.o") || ends_with(words[i], "/crt1.o"))
             start = i;
         has_library |= strcmp(words[i], "-lc") == 0;
-        is_static |= strcmp(words[i], "-static") == 0 || strcmp(words[i], "-r") == 0;
+        is_left_alone |= asks_for_account(words[i]) || strcmp(words[i], "-static") == 0 || strcmp(words[i], "-r") == 0;
     }
-    if (!made || !start || !has_library || is_static)
+    if (!made || !start || !has_library || is_left_alone)
         return words;
     memcpy(made, words, (start + 1) * sizeof *made);
     made[start + 1] = object;

@@ -95,16 +95,18 @@ def build_image(language: Language, workshop: Workshop) -> None:
         return
     for base in dict.fromkeys((DEFAULT_BASE, workshop.base_image)):  # the runner is compiled on the first
         ensure_base_image(workshop.client, base, workshop.environment, workshop.progress)
-    built = _labelled(language, digest, _run_build(language, files, workshop), workshop.client)
+    stages = Stages()
+    built = _labelled(language, digest, _run_build(language, files, workshop, stages), workshop.client)
     _prove(language, built, workshop)
     workshop.client.api.tag(built, language.image, "latest", force=True)
     if before is not None and before["Id"] != built:
         _remove(workshop.client, before["Id"])
+    _name_stages(language, stages.images, workshop.client)
     after = workshop.client.images.get(built).attrs
     workshop.progress(f"{language.name}: ready, {_describe(after)}")
 
 
-def _run_build(language: Language, files: Files, workshop: Workshop) -> str:
+def _run_build(language: Language, files: Files, workshop: Workshop, stages: Stages) -> str:
     """The id of the image a Dockerfile makes. Raises ImageBuildFailed with the end of what the build said."""
     arguments = {name: workshop.environment[name] for name in BUILD_ENVIRONMENT if workshop.environment.get(name)}
     lines: Iterator[dict[str, Any]] = workshop.client.api.build(
@@ -119,7 +121,6 @@ def _run_build(language: Language, files: Files, workshop: Workshop) -> str:
     )
     said: deque[str] = deque(maxlen=SAID_LINES)
     image = ""
-    stages = Stages()
     for line in lines:
         image = line.get("aux", {}).get("ID", image)
         text = str(line.get("stream", "")).strip()
@@ -130,7 +131,6 @@ def _run_build(language: Language, files: Files, workshop: Workshop) -> str:
         if error := line.get("error"):
             end = "\n".join(filter(None, said))
             raise ImageBuildFailed(f"The image of {language.title} could not be built: {error}\n{end}")
-    _name_stages(language, stages.images, workshop.client)
     return image
 
 
@@ -210,7 +210,7 @@ def _prove(language: Language, image: str, workshop: Workshop) -> None:
     try:
         workshop.prove(language, image)
     except CcxError as error:
-        _remove(workshop.client, image)
+        _remove(workshop.client, image, keeps_layers=True)
         raise ImageBuildFailed(f"The image of {language.title} is broken and got no name: {error}") from error
 
 
@@ -229,7 +229,9 @@ def _describe(image: Mapping[str, Any]) -> str:
     return f"{_labels(image).get(VERSION_LABEL)}, {image['Size'] / MEGABYTE:.0f} MB"
 
 
-def _remove(client: DockerClient, image: str) -> None:
-    """Remove an image nobody needs any more; the layers below stay, for the next build. In use, it stays too."""
+def _remove(client: DockerClient, image: str, *, keeps_layers: bool = False) -> None:
+    """Remove an image nobody needs any more, and what it alone was made of, unless that serves the next build. One in
+    use stays.
+    """
     with suppress(APIError):
-        client.api.remove_image(image, noprune=True)
+        client.api.remove_image(image, noprune=keeps_layers)
