@@ -60,7 +60,8 @@ async def _look_inside(node: RunningNode, settings: Settings) -> AsyncIterator[F
         try:
             node.languages.find(name)
         except CcxError as error:
-            yield warning(f"image {name}", str(error), BUILD.format(name=name))
+            if not language.by_name_only:
+                yield warning(f"image {name}", str(error), BUILD.format(name=name))
             continue
         served.append(language)
         yield _judge_reference(language, await run(_reference(language, settings)))

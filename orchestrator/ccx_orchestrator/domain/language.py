@@ -108,13 +108,14 @@ class Reference(_Data):
 
 
 class Language(_Data):
-    """One language, as its folder describes it."""
+    """One language, as its folder describes it. `by_name_only`: its image is built where somebody asks for it."""
 
     name: Name
     title: str
     aliases: tuple[Name, ...] = ()
     suffixes: Annotated[tuple[str, ...], Field(min_length=1)]
     source_name: str
+    by_name_only: bool = False
     version_command: Command
     version_format: str = "{}"
     compile: CompileStep | None = None

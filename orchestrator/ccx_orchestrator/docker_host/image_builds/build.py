@@ -65,17 +65,23 @@ class Workshop:
 
 
 def build(names: Iterable[str], workshop: Workshop) -> None:
-    """Build the images of these languages, or of all if none is named; what is up to date stays as it is.
+    """Build the images of these languages; if none is named, of all but those that are built by name only and have no
+    image yet. What is up to date stays as it is.
 
     Raises UnknownLanguage, BadLanguageFolder, BaseImageMissing, ImageBuildFailed or EngineUnavailable.
     """
     languages = load_languages(workshop.images)
-    chosen = [_find(languages, name) for name in names] or list(languages.values())
+    chosen = [_find(languages, name) for name in names]
     try:
+        chosen = chosen or [one for one in languages.values() if _is_wanted_unasked(one, workshop.client)]
         for language in chosen:
             build_image(language, workshop)
     except (requests.RequestException, DockerException, OSError) as error:
         raise EngineUnavailable(f"The Docker engine failed: {error}") from error
+
+
+def _is_wanted_unasked(language: Language, client: DockerClient) -> bool:
+    return not language.by_name_only or _inspect(client, language.image) is not None
 
 
 def _find(languages: Mapping[str, Language], word: str) -> Language:

@@ -1,0 +1,112 @@
+"""C++, which is built where somebody asks for it: here under another name, for no other node to come upon it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ccx.client import Client
+from ccx.wire import Submission, Verdict
+from tests.support.node import NodeProcess, Runs, ccx_command, ccx_environment, engine_client, submission
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+
+IMAGES = Path(__file__).parents[2] / "images"
+NAME = "cpp-of-the-tests"
+HELLO = "#include <bits/stdc++.h>\nusing namespace std;\n"
+
+
+@pytest.fixture(scope="module")
+def node(suite: str, tmp_path_factory: pytest.TempPathFactory, images: None) -> Iterator[NodeProcess]:
+    folder = tmp_path_factory.mktemp("cpp")
+    for shared in ("runner", "rootfs", "linker"):
+        shutil.copytree(IMAGES / shared, folder / "images" / shared)
+    shutil.copytree(IMAGES / "cpp", folder / "images" / NAME)
+    description = folder / "images" / NAME / "language.toml"
+    description.write_text(description.read_text().replace('name = "cpp"', f'name = "{NAME}"'))
+    environment = {"CCX_IMAGES_DIR": str(folder / "images")}
+
+    def build(*names: str) -> str:
+        command = ccx_command("images", "build", *names)
+        done = subprocess.run(
+            command, env=ccx_environment(**environment), capture_output=True, text=True, check=False, timeout=500
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    try:
+        assert build() == ""  # by name only
+        assert "ready, g++ 14" in build(NAME)
+        assert "up to date" in build()
+        with NodeProcess(f"{suite}-cpp", folder, "2", **environment) as node:
+            yield node
+    finally:
+        with engine_client() as engine:
+            for image in (*engine.images.list(f"ccx-{NAME}"), *engine.images.list("ccx-build")):
+                for tag in image.tags:
+                    if NAME in tag:
+                        engine.images.remove(tag, force=True)
+
+
+@pytest.fixture
+async def run(node: NodeProcess) -> AsyncIterator[Runs]:
+    async with Client(node.url) as client:
+
+        async def runs(language: str, files: Any, **fields: Any) -> Submission:
+            return await client.submit(submission(language, files, **fields))
+
+        yield runs
+
+
+def told(result: Submission) -> tuple[Verdict | None, str]:
+    return result.verdict, result.cases[0].stdout if result.cases else ""
+
+
+@pytest.mark.parametrize(
+    ("source", "fields", "expected"),
+    [
+        (HELLO + 'int main() { string s; while (cin >> s) cout << s << "\\n"; }', {"stdin": "a b\n"}, "a\nb\n"),
+        (HELLO + "int main() { vector v{3, 1, 2}; ranges::sort(v); cout << v[0] << endl; }", {}, "1\n"),
+        (HELLO + "int main() { cout << __cplusplus; }", {"compile_args": ["-std=c++17"]}, "201703"),
+        (
+            HELLO + "int main() { try { throw 7; } catch (int e) { cout << e; } }",
+            {},
+            "x",
+        ),
+        (HELLO + "int main() { cout << 7; }", {"compile_args": ["-static"]}, "7"),
+        (HELLO + "int main() { thread t([] { cout << 1; }); t.join(); }", {}, "1"),
+        (HELLO + "int main() { int a[2] = {1, 2}; cout << a[1]; }", {"compile_args": ["-fsanitize=address"]}, "2"),
+    ],
+)
+async def test_programs_as_contests_have_them(run: Runs, source: str, fields: dict[str, Any], expected: str) -> None:
+    result = await run("c++", {"main.cpp": source}, **fields)
+    assert told(result) == (Verdict.OK, expected), result
+
+
+async def test_files_belong_together(run: Runs) -> None:
+    files: dict[str, str | bytes] = {
+        "main.cpp": '#include <iostream>\n#include "shape.hpp"\nint main() { std::cout << Square{6}.area(); }\n',
+        "shape.hpp": "struct Square { int side; int area() const; };\n",
+        "shape.cc": '#include "shape.hpp"\nint Square::area() const { return side * side; }\n',
+    }
+    assert told(await run("cpp-of-the-tests", files)) == (Verdict.OK, "36")
+
+
+@pytest.mark.parametrize("end", ["for (;;) ;", "abort();", "*(volatile int*)0 = 1;"])
+async def test_what_was_printed_before_the_end_is_there(run: Runs, end: str) -> None:
+    source = f"{HELLO}int main() {{ cout << 1 << '\\n'; {end} }}\n"
+    result = await run("c++", {"main.cpp": source}, limits={"cpu_seconds": 0.5, "wall_seconds": 20})
+    assert result.cases[0].stdout == "1\n"
+
+
+async def test_what_does_not_compile_says_where(run: Runs) -> None:
+    result = await run("c++", {"main.cpp": "int main() { return nothing; }\n"})
+    assert result.verdict is Verdict.COMPILE_ERROR
+    assert result.compile is not None
+    assert "main.cpp:1:21: error:" in result.compile.stderr
+    assert "was not declared in this scope" in result.compile.stderr
