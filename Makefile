@@ -9,7 +9,7 @@ help: ## list these targets
 	@echo 'make run sets everything up on Debian or Ubuntu as root, or wherever a Docker engine answers. All targets:'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1#\2/p' Makefile | awk -F'#' '{printf "%-12s %s\n", $$1, $$2}'
 
-.PHONY: help test-fast run test bench soak check cluster format python engine images page gui gui-deps screenshots wheel man clean
+.PHONY: help test-fast run test bench soak check cluster format python engine images page gui gui-deps screenshots wheel docs man clean
 
 run: images ## set up everything, then run the example programs
 	@scripts/run-examples.sh
@@ -70,6 +70,11 @@ screenshots: images gui-deps ## make the pictures of the page and the window in 
 wheel: python page ## dist/ccx-….whl, for pip or pipx on other machines
 	@rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist .
+
+docs: python ## build the documents as a site: build/docs, which needs no internet
+	@$(BIN)/python scripts/docs_source.py
+	@NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+	@echo "ccx: open build/docs/index.html, or with its search: python3 -m http.server --bind 127.0.0.1 --directory build/docs"
 
 man: python ## build/ccx.1, the manual page
 	@mkdir -p build

@@ -14,7 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from ccx.wire import Answer, Encoding, Submission, Verdict, decode
+from ccx.wire import Answer, Encoding, Submission, decode
+from ccx.wire.basics import ToldVerdict
 
 type_of_sse = "text/event-stream"
 type_of_ndjson = "application/x-ndjson"
@@ -60,7 +61,7 @@ class Output(_Told):
 class _StepEnded(_Told):
     """How one process tree ended and what it used. `how` and `code` are what the kernel said."""
 
-    verdict: Verdict
+    verdict: ToldVerdict
     exit_code: int | None = None
     signal: str | None = Field(default=None, description="Such as SIGSEGV, where a signal ended it.")
     limit: str | None = None
@@ -106,7 +107,7 @@ class Done(_Told):
     """The end, always the last event."""
 
     type: Literal["done"] = "done"
-    verdict: Verdict
+    verdict: ToldVerdict
     message: str | None = None
     submission: Submission | None = Field(
         default=None, description="As GET answers it; left out where its outputs are large."

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ccx import wire
-from ccx.wire import CaseRequest, LimitOverrides, SourceFile, Submission, SubmissionRequest, decode, encode
+from ccx.cli.output.exit_codes import of_submission
+from ccx.cli.output.verdict_line import verdict_line
+from ccx.wire import CaseRequest, LimitOverrides, SourceFile, Submission, SubmissionRequest, Verdict, decode, encode
+from ccx.words import Words
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 SEGMENT = st.text(
@@ -151,3 +155,24 @@ def test_an_answer_of_a_newer_node_is_understood() -> None:
         '{"id": "1", "state": "done", "language": "c", "created_at": "2024-01-01T00:00:00Z", "colour": "blue"}'
     )
     assert submission.state is wire.State.DONE
+
+
+def test_a_verdict_of_a_later_release_is_understood_as_a_failure() -> None:
+    answer = {
+        "id": "0" * 32,
+        "state": "done",
+        "verdict": "teapot",
+        "language": "c",
+        "created_at": "2026-01-01T00:00:00Z",
+        "cases": [{"name": "1", "verdict": "teapot"}],
+    }
+    found = Submission.model_validate_json(json.dumps(answer))
+    assert (found.verdict, found.cases[0].verdict) == ("teapot", "teapot")
+    assert found.verdict not in set(Verdict)
+    assert json.loads(found.model_dump_json())["verdict"] == "teapot"
+    assert Submission.model_validate_json(found.model_dump_json()) == found
+    assert of_submission(found) == 1
+    assert "ccx: teapot" in verdict_line(found)
+    assert Words("en")("verdict.tea_pot") == "tea pot"
+    with pytest.raises(ValidationError):
+        TypeAdapter(Verdict).validate_python("teapot")

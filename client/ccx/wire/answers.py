@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ccx.wire.basics import Answer, Encoding, State, Verdict, decode
+from ccx.wire.basics import Answer, Encoding, State, ToldVerdict, decode
 
 
 class StepUsage(Answer):
@@ -47,7 +47,7 @@ class CaseResult(StepUsage):
     """One case."""
 
     name: str
-    verdict: Verdict | None = Field(default=None, description="None while it runs.")
+    verdict: ToldVerdict | None = Field(default=None, description="None while it runs.")
 
 
 class Artifact(Answer):
@@ -68,7 +68,7 @@ class Submission(Answer):
 
     id: str
     state: State
-    verdict: Verdict | None = None
+    verdict: ToldVerdict | None = None
     message: str | None = Field(default=None, description="The cause in one sentence, where it is not ok.")
     language: str
     language_version: str | None = None
@@ -88,7 +88,7 @@ class SubmissionSummary(Answer):
 
     id: str
     state: State
-    verdict: Verdict | None = None
+    verdict: ToldVerdict | None = None
     message: str | None = None
     language: str
     language_version: str | None = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 FORWARDED_HEADER = "Ccx-Forwarded"  # a node sends this on, and says which it is; never sent on again
 TOKEN_HEADER = "Ccx-Cluster-Token"  # noqa: S105  (a name)
@@ -40,6 +40,22 @@ class Verdict(StrEnum):
     PROCESS_LIMIT = "process_limit"
     CANCELLED = "cancelled"
     INTERNAL_ERROR = "internal_error"
+
+    @classmethod
+    def later(cls, name: str) -> Verdict:
+        """One that only a later release knows: equal to its name, and to none of these."""
+        verdict = str.__new__(cls, name)
+        verdict._name_, verdict._value_ = name.upper(), name
+        return verdict
+
+
+def _told(value: object) -> object:
+    is_later = isinstance(value, str) and value not in set(map(str, Verdict))
+    return Verdict.later(value) if is_later and isinstance(value, str) else value
+
+
+# In answers: an older client, or master, understands a newer node.
+ToldVerdict = Annotated[Verdict, BeforeValidator(_told)]
 
 
 class State(StrEnum):

@@ -87,6 +87,8 @@ def of_error(error: CcxError) -> ExitCode:
 
 def of_submission(submission: Submission) -> int:
     """The program's own exit code, 128 + n where signal n ended it, otherwise the verdict's code."""
+    if submission.verdict is not None and submission.verdict not in set(Verdict):  # of a later release
+        return _FAILURE_WITHOUT_CODE
     match submission.verdict:
         case Verdict.OK:
             return ExitCode.OK
