@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import locks
+from bench import locks, long
 from bench.floor import PARTS
 
 LANGUAGES = ("python", "c", "java")
@@ -74,8 +74,21 @@ def claims(figures: dict[str, Any]) -> list[Claim]:
         directly, through = (statistics.median(overflow[name]) for name in ("directly", "through a master"))
         claim("sending a submission on to another node adds to p50", 5, through - directly, "ms")
     claim("an idle node with a full pool, of one core", 0.01, figures["idle_cpu"], "")
+    _claims_of_long_programs(figures, claim)
     _claims_of_page_and_locks(figures, claim)
     return found
+
+
+def _claims_of_long_programs(figures: dict[str, Any], claim: Callable[..., None]) -> None:
+    if printed := figures.get("printing"):
+        ratio = statistics.median(printed["as it is"]) / statistics.median(printed["in blocks"])
+        claim("C, a million short lines, CPU time against the C library's own buffering", 1.05, ratio)
+    if samples := figures.get("long_java"):
+        claim(
+            "Java, the worst of five programs of seconds, CPU time against plain `java`",
+            1.05,
+            long.worst_ratio(samples),
+        )
 
 
 def _claims_of_page_and_locks(figures: dict[str, Any], claim: Callable[..., None]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import cluster, floor, locks, measure, page, report
+from bench import cluster, floor, locks, long, measure, page, report
 from bench.programs import PROGRAMS, Program, hello
 from bench.sides import PEERS_PYTHON, ROOT, Node, bare_host, docker_run, over_http, peer
 
@@ -75,6 +75,9 @@ async def main(effort: Effort) -> dict[str, Any]:
         figures["watched_cpu"] = await locks.watched(warm, effort.idle_seconds)
         say("the page in a browser with an empty cache")
         figures["page_seconds"] = await page.interactive(warm.url, effort.rounds)
+        say("programs that take seconds")
+        figures["printing"] = await long.printing(warm.url, effort.rounds)
+        figures["long_java"] = await long.java(warm.url, effort.case_repeats)
         say("tokens and TLS")
         figures["locks"] = await locks.overhead(effort.rounds)
         run = sides[report.WARM]

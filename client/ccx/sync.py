@@ -119,6 +119,10 @@ class SyncClient:
         """See `Client.submission`."""
         return self._do(self._client.submission(submission_id))
 
+    def request(self, submission_id: str) -> SubmissionRequest:
+        """See `Client.request`."""
+        return self._do(self._client.request(submission_id))
+
     def wait(self, submission_id: str) -> Submission:
         """See `Client.wait`."""
         return self._do(self._client.wait(submission_id))

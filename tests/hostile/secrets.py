@@ -72,7 +72,7 @@ SECRETS = [
         print("begun", flush=True)
         print(*sorted(os.environ))
         """,
-        stdout="begun\nHOME LANG PATH PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED\n",
+        stdout="begun\nHOME LANG LOGNAME PATH PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED USER\n",
     ),
     python(
         "files of other submissions",
