@@ -44,12 +44,12 @@ JAVA = {
     ),
     "streams": _MAIN.format(
         members="",
-        body="long sum = 0; for (int round = 0; round < 150; round++) sum += java.util.stream.IntStream.range(0, 1_000_000)"
+        body="long sum = 0; for (int round = 0; round < 1500; round++) sum += java.util.stream.IntStream.range(0, 1_000_000)"
         ".boxed().filter(n -> n % 3 == 0).mapToLong(n -> (long) n * n).sum(); System.out.println(sum);",
     ),
     "maps": _MAIN.format(
         members="",
-        body="long sum = 0; for (int round = 0; round < 120; round++) { var map = new java.util.HashMap<String, Integer>();"
+        body="long sum = 0; for (int round = 0; round < 240; round++) { var map = new java.util.HashMap<String, Integer>();"
         ' for (int i = 0; i < 400_000; i++) map.merge("k" + i % 50_000, 1, Integer::sum); sum += map.size(); }'
         " System.out.println(sum);",
     ),

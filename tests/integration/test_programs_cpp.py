@@ -76,7 +76,7 @@ def told(result: Submission) -> tuple[Verdict | None, str]:
         (
             HELLO + "int main() { try { throw 7; } catch (int e) { cout << e; } }",
             {},
-            "x",
+            "7",
         ),
         (HELLO + "int main() { cout << 7; }", {"compile_args": ["-static"]}, "7"),
         (HELLO + "int main() { thread t([] { cout << 1; }); t.join(); }", {}, "1"),
