@@ -233,7 +233,7 @@ def _submissions(
 ) -> Submissions:
     backlog = Backlog(settings.queue_bound, settings.queue_bound_bytes)
     policy = AdmissionPolicy(
-        settings.max_attempts, settings.highest_priority, takes_callbacks=bool(settings.callback_secret)
+        settings.max_attempts, settings.highest_priority, takes_callbacks=bool(settings.callback_key())
     )
     return Submissions(
         store,
@@ -250,10 +250,10 @@ def _submissions(
 @asynccontextmanager
 async def _callbacks(settings: Settings, store: AnyStore, meter: Meter) -> AsyncIterator[None]:
     """Callbacks are made, where there is a secret to sign them with, for as long as the context lasts."""
-    if settings.callback_secret is None:
+    if (key := settings.callback_key()) is None:
         yield
         return
-    secret = settings.callback_secret.get_secret_value().encode()
+    secret = key.encode()
     async with HttpCaller(secret, allows_private=settings.callback_private_addresses) as caller:
         callbacks = Callbacks(store, store, caller, utc_now, meter)
         async with background(callbacks.make_for_ever(), "callbacks"):
@@ -263,7 +263,8 @@ async def _callbacks(settings: Settings, store: AnyStore, meter: Meter) -> Async
 @asynccontextmanager
 async def _open_store(settings: Settings) -> AsyncIterator[AnyStore]:
     """The store that the settings name. Raises BadDatabase."""
-    if settings.database_url == "memory:":
+    url = settings.database()
+    if url == "memory:":
         yield MemoryStore()
         return
     # Only now: `ccx run` without a server has no use for a database, and these take a while to import.
@@ -273,12 +274,12 @@ async def _open_store(settings: Settings) -> AsyncIterator[AnyStore]:
 
     owner = uuid4().hex
     async with AsyncExitStack() as stack:
-        if settings.database_url is None:
+        if url is None:
             path = settings.state_dir / f"{settings.name}.sqlite"
             store = await stack.enter_async_context(open_sqlite(path, owner, settings.sqlite_synchronous))
         else:
             shared = open_postgres(
-                settings.database_url,
+                url,
                 owner,
                 settings.name,
                 settings.lease_seconds,

@@ -18,10 +18,11 @@ async def local_tokens(node: str | None) -> AsyncIterator[TokenDesk]:
     from ccx_orchestrator.store.sqlite import open_sqlite_tokens
 
     settings = load_settings(in_current_directory=True, name=node)
-    if settings.database_url == "memory:":
+    url = settings.database()
+    if url == "memory:":
         raise BadInput("This node keeps nothing (database_url is 'memory:'), so it can have no tokens.")
-    if settings.database_url is not None:
-        async with open_postgres_tokens(settings.database_url) as tokens:
+    if url is not None:
+        async with open_postgres_tokens(url) as tokens:
             yield TokenDesk(tokens)
         return
     async with open_sqlite_tokens(_file(settings, is_named=node is not None)) as tokens:

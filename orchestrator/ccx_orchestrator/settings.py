@@ -8,6 +8,7 @@ commands read what the machine's and the user's own folders for configuration ha
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from contextvars import ContextVar
 from pathlib import Path
@@ -31,6 +32,7 @@ from ccx_orchestrator.access.posture import Locks
 from ccx_orchestrator.domain.addresses import EVERYWHERE, url_of
 
 CONFIG_FILE = "ccx.toml"
+DATABASE_URL = r"^(memory:|postgresql://.*)$"
 PREFIX = "CCX_"
 # Read by others than a node: the command line, the compose files, the tests and the benchmarks.
 CONFIG_VARIABLE = "CCX_CONFIG"
@@ -51,6 +53,16 @@ def _images_folder() -> Path:
     """The images folder of an installed package, or of the source tree it runs from."""
     packaged = Path(__file__).parent / "images"
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "images"
+
+
+def _secret(name: str, given: str | None, file: Path | None) -> str | None:
+    """What was given, or what the file has, which is how Docker and systemd hand secrets over. Raises BadSettings."""
+    if file is None:
+        return given
+    try:
+        return file.read_text().strip() or None
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"The setting '{name}_file': {str(file)!r} cannot be read: {error}") from error
 
 
 class LimitSettings(BaseModel):
@@ -91,12 +103,14 @@ class Settings(BaseSettings):
     highest_priority: Annotated[int, Field(ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY)] = HIGHEST_PRIORITY
     max_attempts: Annotated[int, Field(ge=1)] = 5
     state_dir: Path = Field(default_factory=lambda: platformdirs.user_state_path("ccx"))
-    database_url: Annotated[str, Field(pattern=r"^(memory:|postgresql://.*)$")] | None = None
+    database_url: Annotated[str, Field(pattern=DATABASE_URL)] | None = None
+    database_url_file: Path | None = None
     sqlite_synchronous: Literal["full", "normal"] = "full"
     lease_seconds: Annotated[float, Field(ge=3)] = 10.0
     retention_seconds: Annotated[float, Field(gt=0)] = 7 * 24 * 3600.0
     retention_count: Annotated[int, Field(ge=1)] = 100_000
     callback_secret: SecretStr | None = None
+    callback_secret_file: Path | None = None
     callback_private_addresses: bool = False
     traces: bool = Field(default_factory=lambda: any(name.startswith("OTEL_EXPORTER_OTLP") for name in os.environ))
     # APIs of other systems that this node answers as well.
@@ -136,12 +150,23 @@ class Settings(BaseSettings):
 
     def token(self) -> str | None:
         """What the nodes of the cluster share. Raises BadSettings where its file cannot be read."""
-        if self.cluster_token_file is None:
-            return self.cluster_token
-        try:
-            return self.cluster_token_file.read_text().strip() or None
-        except (OSError, ValueError) as error:
-            raise BadSettings(f"The file {str(self.cluster_token_file)!r} with the cluster's token: {error}") from error
+        return _secret("cluster_token", self.cluster_token, self.cluster_token_file)
+
+    def callback_key(self) -> str | None:
+        """What callbacks are signed with. Raises BadSettings where its file cannot be read."""
+        given = self.callback_secret.get_secret_value() if self.callback_secret else None
+        return _secret("callback_secret", given, self.callback_secret_file)
+
+    def database(self) -> str | None:
+        """Where submissions are kept; None: in the file of this node. Raises BadSettings where its file cannot be read,
+        or has no such URL in it.
+        """
+        url = _secret("database_url", self.database_url, self.database_url_file)
+        if url is not None and not re.match(DATABASE_URL, url):
+            raise BadSettings(
+                "The setting 'database_url_file' names a file without a URL that begins with postgresql://"
+            )
+        return url
 
     @property
     def given_certificate(self) -> tuple[Path, Path] | None:

@@ -89,3 +89,24 @@ def test_limits_of_languages_come_from_the_file_and_the_environment(
     monkeypatch.setenv("CCX_LIMITS", '{"c": {"usual": {}}}')
     with pytest.raises(BadSettings, match="'limits'"):
         load_settings()
+
+
+def test_secrets_come_from_files_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (
+        ("token", "t\n"),
+        ("secret", "s\n"),
+        ("database", "postgresql://u:p@h/d\n"),
+        ("other", "mysql://\n"),
+    ):
+        (tmp_path / name).write_text(text)
+    monkeypatch.setenv("CCX_CLUSTER_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("CCX_CALLBACK_SECRET_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("CCX_DATABASE_URL_FILE", str(tmp_path / "database"))
+    settings = load_settings()
+    assert (settings.token(), settings.callback_key(), settings.database()) == ("t", "s", "postgresql://u:p@h/d")
+    monkeypatch.setenv("CCX_DATABASE_URL_FILE", str(tmp_path / "other"))
+    with pytest.raises(BadSettings, match="begins with postgresql://"):
+        load_settings().database()
+    monkeypatch.setenv("CCX_CALLBACK_SECRET_FILE", str(tmp_path / "none"))
+    with pytest.raises(BadSettings, match=r"'callback_secret_file'.*No such file"):
+        load_settings().callback_key()

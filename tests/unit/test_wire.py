@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,18 @@ from pydantic import TypeAdapter, ValidationError
 from ccx import wire
 from ccx.cli.output.exit_codes import of_submission
 from ccx.cli.output.verdict_line import verdict_line
-from ccx.wire import CaseRequest, LimitOverrides, SourceFile, Submission, SubmissionRequest, Verdict, decode, encode
+from ccx.wire import (
+    CaseRequest,
+    CaseResult,
+    LimitOverrides,
+    SourceFile,
+    State,
+    Submission,
+    SubmissionRequest,
+    Verdict,
+    decode,
+    encode,
+)
 from ccx.words import Words
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
@@ -176,3 +188,19 @@ def test_a_verdict_of_a_later_release_is_understood_as_a_failure() -> None:
     assert Words("en")("verdict.tea_pot") == "tea pot"
     with pytest.raises(ValidationError):
         TypeAdapter(Verdict).validate_python("teapot")
+
+
+def test_results_are_shown_in_a_line_and_in_notebooks() -> None:
+    case = CaseResult(name="<b>", verdict=Verdict.RUNTIME_ERROR, stdout="<script>x</script>", stderr="e" * 300)
+    waits = Submission(id="a" * 32, state=State.QUEUED, language="c", created_at=datetime.now(UTC))
+    ended = {"state": State.DONE, "verdict": Verdict.RUNTIME_ERROR, "message": "It <exited>.", "cases": (case, case)}
+    result = waits.model_copy(update=ended)
+    told = "<Submission …aaaaaaaa runtime_error It <exited>. stdout='<script>x</script>' stderr='eee"
+    assert repr(result).startswith(told)
+    assert len(repr(result)) < 400
+    page = result._repr_html_()
+    assert "<script>" not in page
+    assert "&lt;script&gt;x&lt;/script&gt;" in page
+    assert "It &lt;exited&gt;." in page
+    assert page.count("&lt;b&gt; runtime_error") == 2
+    assert repr(waits) == "<Submission …aaaaaaaa queued>"

@@ -82,6 +82,29 @@ class Submission(Answer):
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
+    def __repr__(self) -> str:
+        """In a line: its end, why, and the beginnings of what its first case wrote."""
+        told = [f"Submission …{self.id[-8:]} {self.verdict or self.state}"]
+        if self.message:
+            told.append(self.message)
+        first = self.cases[0] if self.cases else self.compile
+        if first:
+            told += [f"{name}={_short(text)!r}" for name in ("stdout", "stderr") if (text := getattr(first, name))]
+        return f"<{' '.join(told)}>"
+
+    def _repr_html_(self) -> str:
+        """As notebooks show it."""
+        from ccx.notebook import html_of
+
+        return html_of(self)
+
+
+_SHORT = 200
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
+
 
 class SubmissionSummary(Answer):
     """A submission without its output, as a list has it."""
