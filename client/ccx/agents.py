@@ -28,7 +28,8 @@ _PICTURES = {
     ".webp": "image/webp",
 }
 _INSTRUCTIONS = (
-    "Runs Python, Java and C programs, each in a fresh container without a network. Nothing is kept between two runs:"
+    "Runs Python, Java and C programs, and what else list_languages names, each in a fresh container without a network."
+    " Nothing is kept between two runs:"
     " send all files each time. The verdict says what happened; a limit that was hit is named."
 )
 
@@ -50,7 +51,7 @@ class Case(BaseModel):
     expected_stdout: str | None = Field(default=None, description="Left out: nothing is compared")
 
 
-Language = Annotated[str, Field(description="As list_languages names it: python, java or c")]
+Language = Annotated[str, Field(description="As list_languages names it: python, java, c")]
 SubmissionId = Annotated[str, Field(description="The id that run_code told")]
 
 

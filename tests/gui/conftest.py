@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,24 @@ def loop_of(application: QApplication) -> Iterator[qasync.QEventLoop]:
         asyncio.set_event_loop(None)
 
 
+@pytest.fixture(scope="session")
+def qapp() -> QApplication:
+    found = QApplication.instance() or QApplication(["ccx"])
+    assert isinstance(found, QApplication)
+    return found
+
+
+@pytest.fixture
+def nothing_raised(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An error in a method that Qt calls reaches nobody but this hook. Not by pytest-qt: it turns Qt's loop by itself
+    between the phases of all tests, and the process falls over in what is left of loops of qasync.
+    """
+    found: list[BaseException] = []
+    monkeypatch.setattr(sys, "excepthook", lambda _kind, error, _where: found.append(error))
+    yield
+    assert found == []
+
+
 @pytest.fixture
 def loop(qapp: QApplication) -> Iterator[qasync.QEventLoop]:
     with loop_of(qapp) as loop:
@@ -45,10 +64,10 @@ def loop(qapp: QApplication) -> Iterator[qasync.QEventLoop]:
 
 
 @pytest.fixture
-def window(loop: qasync.QEventLoop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
-    """A window with settings of its own, shown. By pytest-qt an error in a method that Qt calls fails the test; it does
-    not close the window, for what that still does for a node has to end first, on its loop.
-    """
+def window(
+    loop: qasync.QEventLoop, nothing_raised: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Window]:
+    """A window with settings of its own, shown."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in ("CCX_TOKEN", "CCX_TOKEN_FILE", "CCX_CA"):
         monkeypatch.delenv(name, raising=False)
