@@ -49,7 +49,7 @@ def qapp() -> QApplication:
 @pytest.fixture
 def nothing_raised(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An error in a method that Qt calls reaches nobody but this hook. Not by pytest-qt: it turns Qt's loop by itself
-    between the phases of all tests, and the process falls over in what is left of loops of qasync.
+    between the phases of all tests, when that of asyncio stands still.
     """
     found: list[BaseException] = []
     monkeypatch.setattr(sys, "excepthook", lambda _kind, error, _where: found.append(error))

@@ -353,7 +353,9 @@ def test_a_connection_that_is_lost_is_told_and_the_run_is_taken_up_again(
         await until(lambda: "begun" in window.main.output.toPlainText(), "it runs")
         node.process.kill()
         await until(lambda: "connection is lost" in window.main.verdict.text(), "it is told")
-        await asyncio.to_thread(starts_nodes, "gui-lost", languages="python", CCX_PORT=port)
+        starts_nodes(
+            "gui-lost", languages="python", CCX_PORT=port
+        )  # not in a thread of qasync's: see ccx.gui.connection
         await until(window.main.run_button.isEnabled, "the next node of that name has gone on with it")
         assert window.main.verdict.text().startswith("It ran and ended well.")
         assert window.main.output.toPlainText() == "begun\nover\n"

@@ -77,7 +77,7 @@ async def connect(url: str, token: str | None = None, ca: str | None = None) -> 
     """Greet a node; token and authority are those that are kept, unless they are given, and then they are kept. Raises
     NotConnected or Untrusted.
     """
-    kept = await _kept(url)
+    kept = _kept(url)
     token, ca, was_trusted = token or kept.token, ca or kept.ca, kept.ca is not None
     client = Client(url, token=token, ca=ca)
     try:
@@ -96,14 +96,14 @@ async def connect(url: str, token: str | None = None, ca: str | None = None) -> 
         await client.__aexit__()
         raise NotConnected(Trouble.NEEDS_TOKEN)
     if (token, ca) != (kept.token, kept.ca):
-        await asyncio.to_thread(keep_credential, url, Credential(token=token, ca=ca))
+        keep_credential(url, Credential(token=token, ca=ca))
     return Connected(client, url, health, identity, languages)
 
 
-async def _kept(url: str) -> Credential:
-    """What is kept of that node. Raises NotConnected. In a thread: a keyring is slow, and may ask its user first."""
+def _kept(url: str) -> Credential:
+    """What is kept of that node. Raises NotConnected. Not in a thread: qasync's are Qt's, and the process falls over."""
     try:
-        return await asyncio.to_thread(credential_of, url)
+        return credential_of(url)
     except BadInput as error:
         raise NotConnected(Trouble.NEEDS_TOKEN, str(error)) from error
 
