@@ -101,7 +101,7 @@ async def connect(url: str, token: str | None = None, ca: str | None = None) -> 
 
 
 def _kept(url: str) -> Credential:
-    """What is kept of that node. Raises NotConnected. Not in a thread: those are Qt's here, and the process falls over."""
+    """What is kept of that node. Raises NotConnected. Not in a thread of the loop: the process falls over."""
     try:
         return credential_of(url)
     except BadInput as error:
