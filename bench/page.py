@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-
-from playwright.async_api import async_playwright
 
 from bench.sides import Node
+from tests.web.conftest import chromium
 
 SETTLES_MILLISECONDS = 100
 # Looked for at each frame that the browser draws, in milliseconds since the address was asked for.
@@ -22,12 +20,8 @@ requestAnimationFrame(look);
 
 async def interactive(url: str, rounds: int) -> list[float]:
     """Seconds until the editor takes text, each time in a profile of its own with an empty cache."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        raise RuntimeError("chromium is missing: scripts/setup-tests.sh installs it")
     found = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+    async with chromium() as browser:
         for _ in range(rounds):
             profile = await browser.new_context()
             page = await profile.new_page()
@@ -37,7 +31,6 @@ async def interactive(url: str, rounds: int) -> list[float]:
             await page.wait_for_timeout(SETTLES_MILLISECONDS)
             found.append(float(await page.evaluate("window.cameAt")) / 1e3)
             await profile.close()
-        await browser.close()
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -13,16 +12,14 @@ from uuid import uuid4
 import pytest
 
 from ccx.client import Client
-from ccx.wire import Submission, Verdict
 from tests.support.node import (
-    DEADLINE_SECONDS,
     NodeProcess,
     Runs,
     StartsNodes,
     ccx_command,
     ccx_environment,
     containers_with,
-    submission,
+    runs_on,
 )
 from tests.support.postgres import fresh_database, postgres_server
 from tests.support.scheduling import GroupScheduling, rank_of
@@ -127,11 +124,4 @@ def session_node(suite: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 async def run(session_node: NodeProcess) -> AsyncIterator[Runs]:
     """Runs a program on the session's node."""
     async with session_node.client() as client:
-
-        async def run(language: str, files: str | bytes | dict[str, str | bytes], **fields: Any) -> Submission:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                result = await client.submit(submission(language, files, **fields))
-            assert result.verdict is not Verdict.INTERNAL_ERROR, result.message
-            return result
-
-        yield run
+        yield runs_on(client)

@@ -1,7 +1,9 @@
 /*
- * The linker that gcc calls. It puts lines.o into every program that begins and ends as programs of the C library do. And where what it is asked for is what gcc asks for by itself it is gold, which needs less than half of the
- * processor time of GNU ld for a small program. A user is to notice nothing: where gold has anything to say, fails, or is asked for
- * something that users ask for themselves (-Wl,…), GNU ld does the work, with its own messages.
+ * The linker that gcc calls. It puts lines.o into every program that begins and ends as programs of the C library do.
+ *
+ * And where what it is asked for is what gcc asks for by itself, it is gold, which needs less than half of the processor time of GNU ld
+ * for a small program. A user is to notice nothing: where gold has anything to say, fails, or is asked for something that users ask for
+ * themselves (-Wl,…), GNU ld does the work, with its own messages.
  */
 #include <elf.h>
 #include <fcntl.h>

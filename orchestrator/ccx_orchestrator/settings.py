@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -25,11 +25,12 @@ from pydantic_settings import (
 )
 
 from ccx.errors import BadInput
-from ccx.wire import HIGHEST_PRIORITY, LimitOverrides
+from ccx.wire import HIGHEST_PRIORITY
 from ccx.wire.complaints import complaint, meant
 from ccx_orchestrator.access.connections import READ_SECONDS
 from ccx_orchestrator.access.posture import Locks
 from ccx_orchestrator.domain.addresses import EVERYWHERE, url_of
+from ccx_orchestrator.domain.language import LimitChange
 
 CONFIG_FILE = "ccx.toml"
 DATABASE_URL = r"^(memory:|postgresql://.*)$"
@@ -65,15 +66,6 @@ def _secret(name: str, given: str | None, file: Path | None) -> str | None:
         raise BadSettings(f"The setting '{name}_file': {str(file)!r} cannot be read: {error}") from error
 
 
-class LimitSettings(BaseModel):
-    """Of one language: limits by their names in the API."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    default: LimitOverrides = LimitOverrides()
-    highest: LimitOverrides = LimitOverrides()
-
-
 class Settings(BaseSettings):
     """A node's settings: what the command line says, else `CCX_…` in the environment, else `ccx.toml`."""
 
@@ -96,7 +88,7 @@ class Settings(BaseSettings):
     runtime: str | None = None
     runtimes: dict[str, str] = {}
     # Other limits than the languages' folders have: what is given unasked, and the most that may be asked for.
-    limits: dict[str, LimitSettings] = {}
+    limits: dict[str, LimitChange] = {}
     images_dir: Path = Field(default_factory=_images_folder)
     queue_bound: Annotated[int, Field(ge=0)] = 1_000
     queue_bound_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024 * 1024

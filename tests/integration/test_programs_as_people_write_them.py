@@ -10,8 +10,8 @@ import pytest
 
 from ccx.client import Client
 from ccx.errors import InvalidSubmission
-from ccx.wire import Submission, Verdict
-from tests.support.node import NodeProcess, Runs, submission
+from ccx.wire import Verdict
+from tests.support.node import NodeProcess, Runs, runs_on, submission, told
 
 pytestmark = pytest.mark.docker
 
@@ -30,15 +30,7 @@ def node(request: pytest.FixtureRequest, suite: str, tmp_path_factory: pytest.Te
 @pytest.fixture
 async def run(node: NodeProcess) -> AsyncIterator[Runs]:
     async with Client(node.url) as client:
-
-        async def runs(language: str, files: Any, **fields: Any) -> Submission:
-            return await client.submit(submission(language, files, **fields))
-
-        yield runs
-
-
-def told(result: Submission) -> tuple[Verdict | None, str]:
-    return result.verdict, result.cases[0].stdout if result.cases else ""
+        yield runs_on(client)
 
 
 # Output that was written is shown

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from ccx.client import Client
-from ccx.wire import Submission, Verdict
-from tests.support.node import NodeProcess, Runs, ccx_command, ccx_environment, engine_client, submission
+from ccx.wire import Verdict
+from tests.support.node import NodeProcess, Runs, ccx_command, ccx_environment, engine_client, runs_on, told
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -56,15 +56,7 @@ def node(suite: str, tmp_path_factory: pytest.TempPathFactory, images: None) -> 
 @pytest.fixture
 async def run(node: NodeProcess) -> AsyncIterator[Runs]:
     async with Client(node.url) as client:
-
-        async def runs(language: str, files: Any, **fields: Any) -> Submission:
-            return await client.submit(submission(language, files, **fields))
-
-        yield runs
-
-
-def told(result: Submission) -> tuple[Verdict | None, str]:
-    return result.verdict, result.cases[0].stdout if result.cases else ""
+        yield runs_on(client)
 
 
 @pytest.mark.parametrize(

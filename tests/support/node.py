@@ -25,7 +25,7 @@ from typing import IO, Any, Generic, Protocol, Self, TypeVar
 import docker
 
 from ccx.client import Client
-from ccx.wire import Submission, SubmissionRequest, encode
+from ccx.wire import Submission, SubmissionRequest, Verdict, encode
 from ccx_orchestrator.bootstrap import RunningNode, open_node
 from ccx_orchestrator.serving import listen, serving
 from ccx_orchestrator.settings import load_settings
@@ -44,6 +44,23 @@ class Runs(Protocol):
     """Submits a program and waits for its result."""
 
     async def __call__(self, language: str, files: Files, **fields: Any) -> Submission: ...
+
+
+def runs_on(client: Client) -> Runs:
+    """By that client. What is not the program's fault fails the test."""
+
+    async def run(language: str, files: Files, **fields: Any) -> Submission:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            result = await client.submit(submission(language, files, **fields))
+        assert result.verdict is not Verdict.INTERNAL_ERROR, result.message
+        return result
+
+    return run
+
+
+def told(result: Submission) -> tuple[Verdict | None, str]:
+    """The verdict, and what the first case wrote."""
+    return result.verdict, result.cases[0].stdout if result.cases else ""
 
 
 class StartsNodes(Protocol):

@@ -5,9 +5,9 @@ import pytest
 from ccx.errors import BadInput, InvalidSubmission
 from ccx.wire import CaseRequest, LimitOverrides, SourceFile, SubmissionRequest
 from ccx_orchestrator.docker_host.languages.catalogue import with_limits
+from ccx_orchestrator.domain.language import LimitChange
 from ccx_orchestrator.domain.plan import make_plan
 from ccx_orchestrator.domain.sources import encoding_trouble
-from ccx_orchestrator.settings import LimitSettings
 from tests.support.languages import LIMITS, language
 
 
@@ -78,18 +78,18 @@ def test_the_deadline_is_the_sum_of_what_the_steps_may_take() -> None:
 
 def test_an_operators_limits_take_the_place_of_the_folders() -> None:
     limits = language().limits
-    changed = limits.changed(LimitOverrides(cpu_seconds=1), LimitOverrides(processes=9999))
+    changed = limits.changed(LimitChange(default=LimitOverrides(cpu_seconds=1), highest=LimitOverrides(processes=9999)))
     assert (changed.default.cpu_seconds, changed.highest.processes) == (1, 9999)
     assert changed.highest.cpu_seconds == limits.highest.cpu_seconds
-    lower = limits.changed(LimitOverrides(), LimitOverrides(cpu_seconds=0.5))
+    lower = limits.changed(LimitChange(default=LimitOverrides(), highest=LimitOverrides(cpu_seconds=0.5)))
     assert (lower.default.cpu_seconds, lower.highest.cpu_seconds) == (0.5, 0.5)
     with pytest.raises(ValueError, match=r"default\.cpu_seconds is above highest\.cpu_seconds, which is 2"):
-        limits.changed(LimitOverrides(cpu_seconds=3), LimitOverrides(cpu_seconds=2))
+        limits.changed(LimitChange(default=LimitOverrides(cpu_seconds=3), highest=LimitOverrides(cpu_seconds=2)))
 
 
 def test_limits_of_a_language_that_is_none_are_refused() -> None:
     with pytest.raises(BadInput, match=r"limits\.cobol is of no language here; there are: demo"):
-        with_limits({"demo": language()}, {"cobol": LimitSettings()})
+        with_limits({"demo": language()}, {"cobol": LimitChange()})
 
 
 def test_options_of_the_runtime_are_those_of_the_language_and_end_the_start_ahead() -> None:

@@ -124,6 +124,13 @@ class SubmissionSummary(Answer):
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
+    @classmethod
+    def of(cls, submission: Submission, priority: int, client: str | None) -> SubmissionSummary:
+        """The line of that submission, with what it does not tell itself."""
+        return cls(**{name: getattr(submission, name) for name in _SHARED}, priority=priority, client=client)
+
+
+_SHARED = tuple(name for name in SubmissionSummary.model_fields if name in Submission.model_fields)
 
 MAX_PAGE = 200  # submissions that one page of a list may have
 

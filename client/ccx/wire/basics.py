@@ -49,9 +49,11 @@ class Verdict(StrEnum):
         return verdict
 
 
+_KNOWN = frozenset(Verdict)
+
+
 def _told(value: object) -> object:
-    is_later = isinstance(value, str) and value not in set(map(str, Verdict))
-    return Verdict.later(value) if is_later and isinstance(value, str) else value
+    return Verdict.later(value) if isinstance(value, str) and value not in _KNOWN else value
 
 
 # In answers: an older client, or master, understands a newer node.

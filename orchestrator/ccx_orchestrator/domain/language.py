@@ -31,11 +31,9 @@ class RunStep(_Data):
     """How the program is started.
 
     `heap_share` is the share of the memory limit given to `{heap_bytes}`, `stack_share` that of `{stack_bytes}`, which
-    is 64 MiB at most; `memory_marker` is a file in the sandbox
-    whose existence after
-    a failed run says that the language's own runtime ran out of memory. `options` are patterns (`*` stands for
-    anything) of what a submission may ask of the runtime; they take the place of `{run_options}`, after those that
-    options of the compiler imply.
+    is 64 MiB at most; `memory_marker` is a file in the sandbox whose existence after a failed run says that the
+    language's own runtime ran out of memory. `options` are patterns (`*` stands for anything) of what a submission may
+    ask of the runtime; they take the place of `{run_options}`, after those that options of the compiler imply.
     """
 
     command: Command
@@ -69,6 +67,13 @@ class Prestart(_Data):
     counted_bytes: Annotated[int, Field(ge=0)] = 0
 
 
+class LimitChange(_Data):
+    """What an operator says instead of a language's limits; what is left out stays."""
+
+    default: LimitOverrides = LimitOverrides()
+    highest: LimitOverrides = LimitOverrides()
+
+
 class LanguageLimits(_Data):
     """Limits of a case: what it gets unasked, and between what it may ask."""
 
@@ -82,12 +87,12 @@ class LanguageLimits(_Data):
             raise ValueError(f"limits.lowest has no limit called {min(unknown)!r}")
         return self
 
-    def changed(self, default: LimitOverrides, highest: LimitOverrides) -> LanguageLimits:
+    def changed(self, change: LimitChange) -> LanguageLimits:
         """With what an operator says instead; a default is never above what may be asked for. Raises ValueError."""
-        most = _changed(self.highest, highest)
-        usual = _changed(self.default, default)
+        most = _changed(self.highest, change.highest)
+        usual = _changed(self.default, change.default)
         for name in LIMIT_NAMES:
-            if getattr(default, name) is not None and getattr(usual, name) > getattr(most, name):
+            if getattr(change.default, name) is not None and getattr(usual, name) > getattr(most, name):
                 raise ValueError(f"default.{name} is above highest.{name}, which is {getattr(most, name):g}")
             if getattr(most, name) < self.lowest.get(name, 0):
                 raise ValueError(f"highest.{name} must be at least {self.lowest[name]:g}")

@@ -154,9 +154,9 @@ def _filled(word: str, values: Mapping[str, str]) -> str:
     return word
 
 
-def _prestarted_stages(language: Language, limits: Limits) -> tuple[Stage, ...]:
+def _prestarted_stages(language: Language, limits: Limits, *, has_run_options: bool) -> tuple[Stage, ...]:
     """The stages of a submission that the program started ahead of it can serve."""
-    if language.prestart is None:
+    if language.prestart is None or (has_run_options and not language.prestart.takes_run_options):
         return ()
     fits = prestart_command(language, limits) == prestart_command(language, language.limits.default)
     return language.prestart.serves if fits else ()
@@ -187,11 +187,7 @@ class _Words:
             "{entrypoint_stem}": str(PurePosixPath(entrypoint).with_suffix("")),
         } | _shares_of_memory(language, limits)
         self._run_options = self._chosen_run_options()
-        self._prestarted = _prestarted_stages(language, limits) if self._is_served_by_prestarted() else ()
-
-    def _is_served_by_prestarted(self) -> bool:
-        prestart = self._language.prestart
-        return prestart is not None and (prestart.takes_run_options or not self._run_options)
+        self._prestarted = _prestarted_stages(language, limits, has_run_options=bool(self._run_options))
 
     def _chosen_run_options(self) -> tuple[str, ...]:
         """What the compiler's options imply, and what was asked for. Raises InvalidSubmission."""

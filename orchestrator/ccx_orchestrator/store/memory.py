@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
 
 from ccx.errors import KeyReused
 from ccx.wire import State, Submission, SubmissionRequest, SubmissionSummary
@@ -170,9 +169,7 @@ def _unfinished(ticket: Ticket) -> Submission:
 
 
 def _summary(submission: Submission, ticket: Ticket) -> SubmissionSummary:
-    of_ticket: dict[str, Any] = {"priority": ticket.request.priority, "client": ticket.client}
-    fields = {name: getattr(submission, name) for name in SubmissionSummary.model_fields if name not in of_ticket}
-    return SubmissionSummary(**fields, **of_ticket)
+    return SubmissionSummary.of(submission, ticket.request.priority, ticket.client)
 
 
 def _is_in(line: SubmissionSummary, which: Filter) -> bool:

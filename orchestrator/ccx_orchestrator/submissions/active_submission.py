@@ -81,11 +81,7 @@ class ActiveSubmission:
 
     def summary(self) -> SubmissionSummary:
         """A line of a list, without its place in the queue."""
-        now, ticket = self.view(None), self.ticket
-        names = [name for name in SubmissionSummary.model_fields if name in Submission.model_fields]
-        return SubmissionSummary(
-            **{name: getattr(now, name) for name in names}, priority=ticket.request.priority, client=ticket.client
-        )
+        return SubmissionSummary.of(self.view(None), self.ticket.request.priority, self.ticket.client)
 
     def line(self, line: SubmissionSummary, position: int | None) -> SubmissionSummary:
         """A line of a list, with what the store cannot know yet."""

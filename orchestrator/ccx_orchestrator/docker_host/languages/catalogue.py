@@ -7,16 +7,15 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
 
 from pydantic import ValidationError
 
 from ccx.errors import BadInput, ImageMissing, UnknownLanguage
-from ccx.wire import FieldError, LanguageInfo, LimitOverrides
+from ccx.wire import FieldError, LanguageInfo
 from ccx.wire import Limits as WireLimits
 from ccx.wire.complaints import complaint
 from ccx_orchestrator.docker_host.engine.client import Engine, Image
-from ccx_orchestrator.domain.language import Language
+from ccx_orchestrator.domain.language import Language, LimitChange
 from ccx_orchestrator.domain.limits import LIMIT_NAMES, Limits
 
 DESCRIPTION = "language.toml"
@@ -64,23 +63,11 @@ def with_limits(languages: dict[str, Language], changes: Mapping[str, LimitChang
                 f"The setting limits.{name} is of no language here; there are: {', '.join(sorted(languages))}."
             )
         try:
-            limits = languages[name].limits.changed(change.default, change.highest)
+            limits = languages[name].limits.changed(change)
         except ValueError as error:
             raise BadInput(f"The setting limits.{name}: {error}.") from error
         changed[name] = languages[name].model_copy(update={"limits": limits})
     return changed
-
-
-class LimitChange(Protocol):
-    """What an operator says of a language's limits."""
-
-    @property
-    def default(self) -> LimitOverrides:
-        """What a case gets unasked."""
-
-    @property
-    def highest(self) -> LimitOverrides:
-        """The most that may be asked for."""
 
 
 class Languages:

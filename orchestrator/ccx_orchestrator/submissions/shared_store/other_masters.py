@@ -16,7 +16,6 @@ UNFINISHED = 200
 
 PageOf = Callable[[Filter, int], Awaitable[tuple[SubmissionSummary, ...]]]
 Get = Callable[[str], Awaitable[Submission | None]]
-_SHARED_FIELDS = tuple(name for name in SubmissionSummary.model_fields if name in Submission.model_fields)
 
 
 class OtherMasters:
@@ -41,7 +40,7 @@ class OtherMasters:
         if before is not None:
             for one, line in before.items():
                 if line.state is not State.DONE and one not in now and (found := await self._get(one)):
-                    now[one] = line.model_copy(update={name: getattr(found, name) for name in _SHARED_FIELDS})
+                    now[one] = SubmissionSummary.of(found, line.priority, line.client)
             told = {change.summary.id: change.summary for change in self._changes.since(self._heard) or ()}
             for one in sorted(now):
                 if not self._is_here(one) and _phase(now[one]) != _phase((before | told).get(one)):
