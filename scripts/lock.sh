@@ -15,4 +15,4 @@ compile --group build --constraint requirements/dev.txt --output-file requiremen
 # What the image of a node is made of: no tool of ours in it.
 compile pyproject.toml --extra orchestrator --constraint requirements/dev.txt --output-file requirements/node.txt
 # The window, which is large: only what shows it needs it.
-compile pyproject.toml --extra gui --constraint requirements/dev.txt --output-file requirements/gui.txt
+compile pyproject.toml --extra gui --group gui-tests --constraint requirements/dev.txt --output-file requirements/gui.txt

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the window wants beyond the rest: Qt and what draws curves, into .venv, and the libraries of the system that Qt loads.
+# What the window and its tests want beyond the rest: Qt, what draws curves and pytest-qt, into .venv, and the libraries of the system that Qt loads.
 # The second time it only compares a stamp.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -76,7 +76,7 @@ def mcp_server(open_client: Opens) -> MCPServer:
         stdin: str = "",
         args: Annotated[list[str] | None, Field(description="Command line arguments")] = None,
         cases: Annotated[list[Case] | None, Field(description="Several runs of one program, instead of stdin")] = None,
-        artifacts: Annotated[list[str] | None, Field(description="Files to return, such as plot.png")] = None,
+        artifacts: Annotated[list[str] | None, Field(description="Files to return, such as plot.png or *.png")] = None,
         cpu_seconds: float | None = None,
         wall_seconds: float | None = None,
         memory_mib: int | None = None,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +15,11 @@ static int work = -1;
 static int begun = -1;
 static int artifact = -1;
 static uint64_t artifact_left;
+static bool listing_is_wanted;
+static struct {
+    uint8_t *start, *at, *end;
+    bool is_whole;
+} listing;
 
 /* The group first while the effective uid may still change it, and the other way round on the way back. */
 void act_as_submission(void) {
@@ -153,8 +159,47 @@ static void artifact_end(void) {
     artifact = -1;
 }
 
+void listing_begin(void) {
+    listing_is_wanted = true;
+}
+
+/* What is no artifact is left out, as is a path that is too long to be asked for. The walk ends where the frame is full. */
+static int listing_add(const char *path, const struct stat *file, int type, struct FTW *place) {
+    (void)place;
+    const char *name = path + sizeof WORK_PATH;
+    size_t size = type == FTW_F ? strlen(name) : 0;
+    if (!size || size > PATH_MOST || artifact_refusal(file, UINT64_MAX) != ARTIFACT_OK)
+        return 0;
+    if ((size_t)(listing.end - listing.at) < 2 + size) {
+        listing.is_whole = false;
+        return 1;
+    }
+    listing.at = put_uint(listing.at, size, 2);
+    memcpy(listing.at, name, size);
+    listing.at += size;
+    return 0;
+}
+
+/* No symbolic link is followed, and a directory that its owner may not read is passed over. */
+static void listing_send(void) {
+    enum { DESCRIPTORS = 16 };
+    listing.start = link_payload(FRAME_MOST);
+    listing.at = listing.start + 1;
+    listing.end = listing.start + FRAME_MOST;
+    listing.is_whole = true;
+    act_as_submission();
+    if (nftw(WORK_PATH, listing_add, DESCRIPTORS, FTW_PHYS))
+        listing.is_whole = false;
+    act_as_runner();
+    put_uint(listing.start, listing.is_whole, 1);
+    link_send('n', listing.at - listing.start);
+    listing_is_wanted = false;
+}
+
 void artifact_advance(void) {
-    while (artifact_is_open() && artifact_left && link_has_room(CHUNK_MOST)) {
+    if (listing_is_wanted && link_has_room(FRAME_MOST))
+        listing_send();
+    while (artifact >= 0 && artifact_left && link_has_room(CHUNK_MOST)) {
         size_t most = artifact_left < CHUNK_MOST ? artifact_left : CHUNK_MOST;
         ssize_t got = read(artifact, link_payload(CHUNK_MOST), most);
         if (got <= 0)
@@ -162,12 +207,12 @@ void artifact_advance(void) {
         artifact_left -= got;
         link_send('d', got);
     }
-    if (artifact_is_open() && !artifact_left)
+    if (artifact >= 0 && !artifact_left)
         artifact_end();
 }
 
 bool artifact_is_open(void) {
-    return artifact >= 0;
+    return artifact >= 0 || listing_is_wanted;
 }
 
 bool marker_exists(struct bytes path) {

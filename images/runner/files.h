@@ -28,6 +28,9 @@ void artifact_begin(struct bytes path, uint64_t most_bytes);
 void artifact_advance(void);
 bool artifact_is_open(void);
 
+/* `L`: goes out with `artifact_advance` too, and counts as open until then. */
+void listing_begin(void);
+
 /* Opens a regular file for reading, also one that its owner may not read at present. */
 int open_readable(int directory, const char *name, mode_t mode);
 bool marker_exists(struct bytes path);

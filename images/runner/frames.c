@@ -157,7 +157,7 @@ static void take_fields(struct reader *reader, struct command *command) {
 
 const char *command_parse(struct frame frame, struct command *command) {
     *command = (struct command){.type = frame.type};
-    if (!frame.type || !strchr("FDPRSIEKXVG", frame.type))
+    if (!frame.type || !strchr("FDPRSIEKXVGL", frame.type))
         return "unknown frame type";
     if (frame.type == 'S')
         return order_parse(frame.payload, &command->order);

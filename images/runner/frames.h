@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-    PROTOCOL_VERSION = 2,
+    PROTOCOL_VERSION = 3,
     FRAME_HEADER = 5,
     FRAME_MOST = 65536,
     CHUNK_MOST = 32768,

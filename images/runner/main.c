@@ -98,6 +98,8 @@ static void handle_idle_command(const struct command *command, struct bytes payl
         prestart_accept(payload);
     if (command->type == 'G')
         artifact_begin(command->body, command->most);
+    if (command->type == 'L')
+        listing_begin();
 }
 
 static void handle(struct frame frame) {
@@ -109,7 +111,7 @@ static void handle(struct frame frame) {
         file_end();
     if (command.type == 'S')
         step_accept(frame.payload);
-    else if (strchr("FDPRG", command.type))
+    else if (strchr("FDPRGL", command.type))
         handle_idle_command(&command, frame.payload);
     else
         step_command(&command);

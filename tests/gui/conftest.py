@@ -7,7 +7,6 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import asyncio
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import pytest
 import qasync
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from ccx.gui.connection import connect
 from ccx.gui.window import Window
@@ -39,24 +39,6 @@ def loop_of(application: QApplication) -> Iterator[qasync.QEventLoop]:
         asyncio.set_event_loop(None)
 
 
-@pytest.fixture(scope="session")
-def qapp() -> QApplication:
-    found = QApplication.instance() or QApplication(["ccx"])
-    assert isinstance(found, QApplication)
-    return found
-
-
-@pytest.fixture
-def nothing_raised(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An error in a method that Qt calls reaches nobody but this hook. Not by pytest-qt: it turns Qt's loop by itself
-    between the phases of all tests, when that of asyncio stands still.
-    """
-    found: list[BaseException] = []
-    monkeypatch.setattr(sys, "excepthook", lambda _kind, error, _where: found.append(error))
-    yield
-    assert found == []
-
-
 @pytest.fixture
 def loop(qapp: QApplication) -> Iterator[qasync.QEventLoop]:
     with loop_of(qapp) as loop:
@@ -64,10 +46,11 @@ def loop(qapp: QApplication) -> Iterator[qasync.QEventLoop]:
 
 
 @pytest.fixture
-def window(
-    loop: qasync.QEventLoop, nothing_raised: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Window]:
-    """A window with settings of its own, shown."""
+def window(loop: qasync.QEventLoop, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
+    """A window with settings of its own, shown.
+
+    `qtbot` fails the test for an error in a method that Qt calls. The window closes down on its own loop, not qtbot's.
+    """
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in ("CCX_TOKEN", "CCX_TOKEN_FILE", "CCX_CA"):
         monkeypatch.delenv(name, raising=False)

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QKeyEvent, QPalette
-from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QTableWidget, QWidget
+from pytestqt.qtbot import QtBot
 
 from ccx.gui.editor import is_dark
 from ccx.gui.main_page import MainPage
@@ -72,13 +72,13 @@ async def ran(page: MainPage) -> Verdict | None:
     return run.result.verdict if run.result else None
 
 
-def test_from_the_first_page_to_a_result(window: Window, session_node: NodeProcess, run: Runs) -> None:
+def test_from_the_first_page_to_a_result(window: Window, qtbot: QtBot, session_node: NodeProcess, run: Runs) -> None:
     port = session_node.url.rsplit(":", 1)[1]
 
     async def flow() -> None:
         window.connection.host.setText("localhost")
         window.connection.port.setText(port)
-        QTest.keyClick(window.connection.port, Qt.Key.Key_Return)
+        qtbot.keyClick(window.connection.port, Qt.Key.Key_Return)
         await until(lambda: window.stack.currentWidget() is window.pages, "it is connected")
         assert await ran(window.main) is Verdict.OK
         assert window.main.output.toPlainText() == "Hello, world!\n"
@@ -199,16 +199,16 @@ def test_cases_show_their_verdicts(window: Window, session_node: NodeProcess, ru
 
 
 def test_a_limit_that_is_typed_counts_and_nonsense_is_told(
-    window: Window, session_node: NodeProcess, run: Runs
+    window: Window, qtbot: QtBot, session_node: NodeProcess, run: Runs
 ) -> None:
     async def flow() -> None:
         await shown_node(window, session_node.url)
         wrote(window, "python", {"main.py": "while True: pass\n"})
-        QTest.keyClicks(window.main.limits["cpu_seconds"], "0.3")
+        qtbot.keyClicks(window.main.limits["cpu_seconds"], "0.3")
         assert await ran(window.main) is Verdict.CPU_TIME_LIMIT
         assert "of 0.3 s CPU" in window.main.verdict.text()
         window.main.limits["cpu_seconds"].clear()
-        QTest.keyClicks(window.main.limits["cpu_seconds"], "soon")
+        qtbot.keyClicks(window.main.limits["cpu_seconds"], "soon")
         window.main.run_button.click()
         assert "'soon' is not a number" in window.main.verdict.text()
 
@@ -473,14 +473,14 @@ def test_colours_follow_a_desktop_that_becomes_dark(window: Window, qapp: QAppli
         qapp.setPalette(light)
 
 
-def test_keys_lead_from_pane_to_pane(window: Window) -> None:
+def test_keys_lead_from_pane_to_pane(window: Window, qtbot: QtBot) -> None:
     window.stack.setCurrentWidget(window.pages)
-    window.activateWindow()
-    QTest.qWaitForWindowActive(window)
+    with qtbot.waitActive(window):
+        window.activateWindow()
     window.main.editor.setFocus()
     found = []
     for _ in range(4):
-        QTest.keyClick(window.main, Qt.Key.Key_F6)
+        qtbot.keyClick(window.main, Qt.Key.Key_F6)
         found.append(window.focusWidget().accessibleName())
     assert found == ["Input", "Arguments", "Output", "Source code"]
 

@@ -79,6 +79,30 @@ FILES = [
         fields={"artifacts": ["*", "..."]},
     ),
     c(
+        "more files than are listed, and a pattern",
+        """
+        int main(void) {
+            char name[256];
+            begin();
+            for (int i = 0; i < 5000; i++) { snprintf(name, sizeof name, "%0200d.png", i); close(creat(name, 0600)); }
+        }
+        """,
+        fields={"artifacts": ["*.png", "*.gif"]},
+    ),
+    c(
+        "folders deeper than a path may be long, and patterns",
+        """
+        int main(void) {
+            char name[201];
+            begin();
+            memset(name, 'd', 200);
+            name[200] = 0;
+            for (int i = 0; i < 100; i++) { if (mkdir(name, 0700) || chdir(name)) break; close(creat("a.png", 0600)); }
+        }
+        """,
+        fields={"artifacts": ["*.png", "*/*.png", "*/" * 300 + "a.png", "*a" * 100 + "b"]},
+    ),
+    c(
         "a symbolic link as artifact",
         'int main(void) { begin(); symlink("/etc/passwd", "artifact"); symlink("/proc/1/root", "folder"); }',
         fields={"artifacts": ["artifact", "folder/etc/passwd"]},

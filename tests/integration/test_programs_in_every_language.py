@@ -299,6 +299,23 @@ async def test_files_that_were_asked_for_come_back_and_others_say_why_not(versat
     assert result.verdict is Verdict.OK
 
 
+@every_language
+async def test_patterns_bring_the_files_that_match_and_say_where_none_does(versatile: RunsVersatile) -> None:
+    asked = ["deep/*/*.txt", "p*.bin", "missing", "*.png", "lin[k]", "*/*.txt", "plain.bin"]
+
+    result = await versatile("artifacts", artifacts=asked)
+
+    assert [(artifact.name, len(artifact.data()), artifact.error) for artifact in result.artifacts] == [
+        ("deep/er/text.txt", 6, None),
+        ("missing", 0, "there is no such file"),
+        ("*.png", 0, "no file matches"),
+        ("lin[k]", 0, "no file matches"),
+        ("*/*.txt", 0, "no file matches"),
+        ("plain.bin", 256, None),
+    ]
+    assert result.verdict is Verdict.OK
+
+
 # ---- limits ----
 
 

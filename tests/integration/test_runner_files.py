@@ -209,3 +209,37 @@ def test_commands_sent_during_an_artifact_wait_their_turn(link: RunnerLink) -> N
     assert b"".join(frame.payload for frame in frames[1:-1]) == data
     assert frames[-1].payload[0] == MISSING
     assert link.run(Step(("true",))).ended.how is How.EXITED
+
+
+# ---- listing ----
+
+
+def test_only_files_that_would_be_sent_are_listed(link: RunnerLink) -> None:
+    script = (
+        "mkdir -p a/b shut; touch one a/b/two shut/three; chmod 0 one shut; ln -s one link; mkfifo pipe; ln -s /etc x"
+    )
+    link.run(Step(("sh", "-c", script)))
+    link.run(Step(("perl", "-e", 'open F, ">hard" or die; link "hard", "other" or die; open F, ">\\xff" or die')))
+    assert link.list_files() == ([b"a/b/two", b"one", b"\xff"], True)
+    assert link.get_file("one") == (0, b"")
+
+
+def test_an_empty_work_directory_is_listed(link: RunnerLink) -> None:
+    assert link.list_files() == ([], True)
+
+
+def test_a_listing_ends_where_the_frame_is_full(link: RunnerLink) -> None:
+    link.run(Step(("perl", "-e", 'for (0..999) { open F, ">" . sprintf("%0200d", $_) or die }')))
+    paths, are_all = link.list_files()
+    assert (len(paths), are_all) == (65_535 // 202, False)
+    assert link.run(Step(("echo", "still here"))).stdout == b"still here\n"
+
+
+def test_a_tree_that_is_too_deep_to_walk_is_listed_in_part(link: RunnerLink) -> None:
+    link.run(
+        Step(("perl", "-e", 'for (1..40) { mkdir "d" x 200 or die; chdir "d" x 200 or die; open F, ">f" or die }'))
+    )
+    paths, are_all = link.list_files()
+    assert not are_all
+    assert all(path.endswith(b"f") and len(path) <= 4096 for path in paths)
+    assert link.run(Step(("echo", "still here"))).stdout == b"still here\n"

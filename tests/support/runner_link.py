@@ -232,6 +232,19 @@ class RunnerLink:
         for start in range(0, len(raw), WINDOW):
             self.send("D", raw[start : start + WINDOW])
 
+    def list_files(self) -> tuple[list[bytes], bool]:
+        """The paths, sorted, and whether these are all."""
+        self.send("L")
+        frame = self.receive()
+        assert frame.type == "n", frame
+        paths, at = [], 1
+        while at < len(frame.payload):
+            end = at + 2 + int(struct.unpack_from(">H", frame.payload, at)[0])
+            paths.append(frame.payload[at + 2 : end])
+            at = end
+        assert at == len(frame.payload)
+        return sorted(paths), bool(frame.payload[0])
+
     def get_file(self, path: str, most_bytes: int = MIB) -> tuple[int, bytes]:
         """Status and content."""
         self.send("G", struct.pack(">Q", most_bytes) + path.encode())
@@ -358,7 +371,7 @@ def open_sandbox(
             assert process.stdout
             link = RunnerLink(process.stdin.fileno(), process.stdout.fileno())
             ready = link.receive()
-            assert (ready.type, ready.payload[:2]) == ("r", b"\0\2")
+            assert (ready.type, ready.payload[:2]) == ("r", b"\0\3")
             yield Sandbox(name, process, link, ready.payload[2])
         finally:
             subprocess.run(

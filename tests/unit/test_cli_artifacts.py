@@ -28,6 +28,14 @@ def test_an_artifact_there_is_none_of_is_told_and_the_others_are_written(tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
+def test_what_matches_a_pattern_is_written_and_what_does_not_is_not(tmp_path: Path) -> None:
+    sent = [Artifact(name="a.png"), Artifact(name="a.txt"), Artifact(name="b/c.png"), Artifact(name="../d.png")]
+    assert write_artifacts([*sent, Artifact(name="*.gif", error="no file matches")], ["*.png", "*.gif"], tmp_path) == [
+        "no artifact '*.gif': no file matches"
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
 def test_an_artifact_nobody_asked_for_is_not_written(tmp_path: Path) -> None:
     assert write_artifacts([Artifact(name="a"), Artifact(name="../b")], ["c"], tmp_path / "out") == []
     assert list(tmp_path.iterdir()) == []

@@ -99,7 +99,8 @@ class SubmissionRequest(Request):
     )
     stop_on_failure: bool = Field(default=False, description="End at the first case that is not ok.")
     artifacts: Annotated[tuple[Path, ...], Field(strict=False, max_length=MAX_ARTIFACTS)] = Field(
-        default=(), description="Files of the work directory to return after the last case."
+        default=(),
+        description="Files of the work directory to return after the last case. `*`, `?` and `[…]` stand for several.",
     )
     priority: Priority = Field(default=0, description="A higher one goes first. Within one, clients take turns.")
     deadline_seconds: Deadline | None = Field(

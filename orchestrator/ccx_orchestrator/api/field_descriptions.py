@@ -7,7 +7,7 @@ from typing import Any
 _BY_NAME = {
     "aliases": "Other names that it answers to.",
     "args": "Arguments of the program.",
-    "artifacts": "The files that were asked for, in that order.",
+    "artifacts": "The files that were asked for, in that order; for a pattern those that match, by name.",
     "asks_for_tokens": "Whether the node asks callers who they are.",
     "at": "When it was read.",
     "attempt": "How often it was started.",

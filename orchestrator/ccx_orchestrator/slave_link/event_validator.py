@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ccx_orchestrator.domain.events import ArtifactSent, Event, Finished, Output, Started, StepJudged
 from ccx_orchestrator.domain.plan import Plan, Step
+from ccx_orchestrator.domain.wanted_files import highest_count
 
 STREAMS = 2
 SLACK_BYTES = 64 * 1024  # what a step may write beyond its limit before it is ended, and still be believed
@@ -39,7 +40,7 @@ class EventValidator:
                 return event
             case ArtifactSent() if self._has_started:
                 self._artifacts += 1
-                if self._artifacts <= len(self.plan.artifacts):
+                if self._artifacts <= highest_count(self.plan.artifacts):
                     return event
             case Output(case, _, data) if self.is_under_way(case):
                 self._output_bytes += len(data)

@@ -72,7 +72,8 @@ CompareOption = Annotated[
     ),
 ]
 ArtifactOption = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="A file the program writes, to be kept. May be repeated.")
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A file the program writes, to be kept; '*.png' for several. May be repeated."),
 ]
 
 

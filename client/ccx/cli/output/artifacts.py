@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ccx.errors import BadInput
+from ccx.wire.patterns import matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
 def write_artifacts(artifacts: Iterable[Artifact], wanted: Iterable[str], directory: Path) -> list[str]:
     """Write those that were asked for, and return a sentence for each there is none of. Raises BadInput."""
-    names = set(wanted)
+    asked = tuple(wanted)
     complaints = []
     for artifact in artifacts:
-        if artifact.name not in names:
+        if not any(matches(artifact.name, name) for name in asked):
             continue
         if artifact.error is None:
             _write(artifact, directory)

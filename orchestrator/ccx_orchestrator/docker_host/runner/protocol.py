@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ccx_orchestrator.domain.events import EndedBy, How, StepReport
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.domain.plan import Step, environment_of, prestart_command
 
-VERSION = 2
+VERSION = 3
 MAX_PAYLOAD = 65_536
 MAX_DATA = 32_768  # bytes of one file or input frame: small enough to interleave, large enough to be cheap
 
@@ -87,6 +88,14 @@ class FileAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class FileNames:
+    """The files of the work directory, as far as their names are UTF-8, and whether these are all."""
+
+    names: tuple[str, ...]
+    are_all: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FileData:
     """A piece of that file."""
 
@@ -100,7 +109,7 @@ class Complaint:
     text: str
 
 
-Frame = Ready | Prestarted | Begun | Chunk | Credit | Result | FileAnswer | FileData | Complaint
+Frame = Ready | Prestarted | Begun | Chunk | Credit | Result | FileAnswer | FileData | FileNames | Complaint
 
 
 class FrameReader:
@@ -155,6 +164,19 @@ def _parse_answer(payload: bytes) -> FileAnswer:
     return FileAnswer(0 if status else size, _ARTIFACT_ERRORS[status])
 
 
+def _parse_names(payload: bytes) -> FileNames:
+    names = []
+    at = 1
+    while at < len(payload):
+        start = at + 2
+        at = start + int(struct.unpack_from(">H", payload, at)[0])
+        if at > len(payload):
+            raise ValueError("a name is cut off")
+        with suppress(UnicodeDecodeError):  # no JSON could name it
+            names.append(payload[start:at].decode())
+    return FileNames(tuple(names), bool(payload[0]))
+
+
 def _number(payload: bytes) -> int:
     return int(struct.unpack_from(">I", payload)[0])
 
@@ -169,6 +191,7 @@ _PARSERS: dict[str, Callable[[bytes], Frame]] = {
     "z": _parse_result,
     "a": _parse_answer,
     "d": FileData,
+    "n": _parse_names,
     "!": lambda payload: Complaint(payload.decode(errors="replace")),
 }
 
@@ -246,6 +269,11 @@ def window_frame(number: int, rows: int, columns: int) -> bytes:
 def get_frame(name: str, most: int) -> bytes:
     """Ask for a file of at most so many bytes."""
     return frame("G", struct.pack(">Q", most) + name.encode())
+
+
+def list_frame() -> bytes:
+    """Ask for the names of all files."""
+    return frame("L")
 
 
 def preserve_frame() -> bytes:
