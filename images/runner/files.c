@@ -17,8 +17,7 @@ static int artifact = -1;
 static uint64_t artifact_left;
 static bool listing_is_wanted;
 static struct {
-    uint8_t *start, *at, *end;
-    bool is_whole;
+    uint8_t *at, *end;
 } listing;
 
 /* The group first while the effective uid may still change it, and the other way round on the way back. */
@@ -166,14 +165,12 @@ void listing_begin(void) {
 /* What is no artifact is left out, as is a path that is too long to be asked for. The walk ends where the frame is full. */
 static int listing_add(const char *path, const struct stat *file, int type, struct FTW *place) {
     (void)place;
-    const char *name = path + sizeof WORK_PATH;
+    const char *name = path + sizeof WORK_PATH; /* the NUL counts: here it is the slash */
     size_t size = type == FTW_F ? strlen(name) : 0;
     if (!size || size > PATH_MOST || artifact_refusal(file, UINT64_MAX) != ARTIFACT_OK)
         return 0;
-    if ((size_t)(listing.end - listing.at) < 2 + size) {
-        listing.is_whole = false;
+    if ((size_t)(listing.end - listing.at) < 2 + size)
         return 1;
-    }
     listing.at = put_uint(listing.at, size, 2);
     memcpy(listing.at, name, size);
     listing.at += size;
@@ -183,20 +180,18 @@ static int listing_add(const char *path, const struct stat *file, int type, stru
 /* No symbolic link is followed, and a directory that its owner may not read is passed over. */
 static void listing_send(void) {
     enum { DESCRIPTORS = 16 };
-    listing.start = link_payload(FRAME_MOST);
-    listing.at = listing.start + 1;
-    listing.end = listing.start + FRAME_MOST;
-    listing.is_whole = true;
+    uint8_t *start = link_payload(FRAME_MOST);
+    listing.at = start + 1;
+    listing.end = start + FRAME_MOST;
     act_as_submission();
-    if (nftw(WORK_PATH, listing_add, DESCRIPTORS, FTW_PHYS))
-        listing.is_whole = false;
+    bool is_whole = nftw(WORK_PATH, listing_add, DESCRIPTORS, FTW_PHYS) == 0;
     act_as_runner();
-    put_uint(listing.start, listing.is_whole, 1);
-    link_send('n', listing.at - listing.start);
+    put_uint(start, is_whole, 1);
+    link_send('n', listing.at - start);
     listing_is_wanted = false;
 }
 
-void artifact_advance(void) {
+void answer_advance(void) {
     if (listing_is_wanted && link_has_room(FRAME_MOST))
         listing_send();
     while (artifact >= 0 && artifact_left && link_has_room(CHUNK_MOST)) {
@@ -211,7 +206,7 @@ void artifact_advance(void) {
         artifact_end();
 }
 
-bool artifact_is_open(void) {
+bool answer_is_open(void) {
     return artifact >= 0 || listing_is_wanted;
 }
 

@@ -23,13 +23,11 @@ void file_begin(struct bytes path, bool executable);
 void file_append(struct bytes bytes);
 void file_end(void);
 
-/* `G`: answers at once, and goes on with `artifact_advance` as there is room until `artifact_is_open` says no. */
+/* `G` and `L`. What the answer has to send goes out by `answer_advance`, as there is room, until `answer_is_open` says no. */
 void artifact_begin(struct bytes path, uint64_t most_bytes);
-void artifact_advance(void);
-bool artifact_is_open(void);
-
-/* `L`: goes out with `artifact_advance` too, and counts as open until then. */
 void listing_begin(void);
+void answer_advance(void);
+bool answer_is_open(void);
 
 /* Opens a regular file for reading, also one that its owner may not read at present. */
 int open_readable(int directory, const char *name, mode_t mode);

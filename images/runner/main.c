@@ -117,16 +117,16 @@ static void handle(struct frame frame) {
         step_command(&command);
 }
 
-/* While a file goes out no frame is taken, nor while a step waits for its program, and none before there is room for its answer. */
+/* While an answer goes out no frame is taken, nor while a step waits for its program, and none before there is room for its answer. */
 static bool accepts_frames(void) {
-    return !artifact_is_open() && !step_is_held() && link_has_room(FRAME_HEADER + 9);
+    return !answer_is_open() && !step_is_held() && link_has_room(FRAME_HEADER + 9);
 }
 
 static void handle_frames(void) {
     struct frame frame;
     while (accepts_frames() && link_next(&frame)) {
         handle(frame);
-        artifact_advance();
+        answer_advance();
     }
 }
 
@@ -153,7 +153,7 @@ static void wait_and_move(void) {
 
 int main(int argc, char **argv) {
     for (start(argc, argv);;) {
-        artifact_advance();
+        answer_advance();
         step_advance(); /* first: what begins lets frames in that are here already */
         handle_frames();
         step_advance();

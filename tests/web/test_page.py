@@ -210,6 +210,7 @@ async def test_the_list_is_live_and_filtered(page: Page, session_node: NodeProce
         await page.get_by_label("Verdict").select_option("runtime_error")
     before = len((await (await listed.value).json())["submissions"])
     await expect(page.locator("tbody tr")).to_have_count(before)
+    await expect(page.locator("tbody td.good")).to_have_count(0)
     async with page_of(browser, session_node.url) as other:
         for program, sentence in (("raise SystemExit(3)", "with an error"), ("print(1)", "ended well")):
             await write(other, "python", {"main.py": program})

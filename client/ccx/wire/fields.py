@@ -20,7 +20,8 @@ LONGEST_DEADLINE_SECONDS = 7 * 24 * 3600.0
 MAX_URL_LENGTH = 2048
 
 
-def _relative_path(name: str) -> str:
+def relative_path(name: str) -> str:
+    """The name, if it is one of a file in the work directory that a request can have. Raises ValueError."""
     if len(name.encode()) > MAX_NAME_BYTES:
         raise ValueError(f"must be at most {MAX_NAME_BYTES} bytes long")
     if name.startswith("/"):
@@ -64,7 +65,7 @@ def _arguments(arguments: tuple[str, ...]) -> tuple[str, ...]:
     return arguments
 
 
-Path = Annotated[str, StringConstraints(min_length=1), AfterValidator(_relative_path)]
+Path = Annotated[str, StringConstraints(min_length=1), AfterValidator(relative_path)]
 Argument = Annotated[str, AfterValidator(_argument)]
 # A JSON array arrives as a list; strict mode would refuse it for a tuple outside of JSON input.
 Arguments = Annotated[tuple[Argument, ...], Field(strict=False, max_length=MAX_ARGUMENTS), AfterValidator(_arguments)]

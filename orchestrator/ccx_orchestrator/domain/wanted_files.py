@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ccx.wire.fields import MAX_ARTIFACTS, MAX_NAME_BYTES
+from ccx.wire.fields import MAX_ARTIFACTS, relative_path
 from ccx.wire.patterns import is_pattern, matches
 
 
@@ -18,9 +17,14 @@ class Wanted:
     refusal: str | None = None
 
 
+def have_patterns(asked: Sequence[str]) -> bool:
+    """Whether it takes a look at the work directory to say which files they are."""
+    return any(map(is_pattern, asked))
+
+
 def highest_count(asked: Sequence[str]) -> int:
     """How many answers there may be: a file each, and for each pattern a sentence besides."""
-    return len(asked) + MAX_ARTIFACTS if any(map(is_pattern, asked)) else len(asked)
+    return len(asked) + (MAX_ARTIFACTS if have_patterns(asked) else 0)
 
 
 def wanted_files(asked: Sequence[str], present: Iterable[str], *, are_all: bool) -> Iterator[Wanted]:
@@ -29,19 +33,21 @@ def wanted_files(asked: Sequence[str], present: Iterable[str], *, are_all: bool)
     At most MAX_ARTIFACTS files: those that were named come before those that only match.
     """
     names = sorted(name for name in present if _can_be_told(name))
-    left = MAX_ARTIFACTS - sum(not is_pattern(name) for name in asked)
-    taken = {name for name in asked if not is_pattern(name)}
+    named = [name for name in asked if not is_pattern(name)]
+    left = MAX_ARTIFACTS - len(named)
+    taken = set(named)
     for name in asked:
         if not is_pattern(name):
             yield Wanted(name)
             continue
         found = [other for other in names if matches(other, name)]
         fresh = [other for other in found if other not in taken]
-        yield from map(Wanted, fresh[:left])
-        taken.update(fresh[:left])
-        if refusal := _refusal(len(found), len(fresh) - left, are_all=are_all):
+        chosen = fresh[:left]
+        yield from map(Wanted, chosen)
+        if refusal := _refusal(len(found), len(fresh) - len(chosen), are_all=are_all):
             yield Wanted(name, refusal)
-        left -= min(left, len(fresh))
+        taken.update(chosen)
+        left -= len(chosen)
 
 
 def _refusal(found: int, too_many: int, *, are_all: bool) -> str | None:
@@ -54,4 +60,8 @@ def _refusal(found: int, too_many: int, *, are_all: bool) -> str | None:
 
 def _can_be_told(name: str) -> bool:
     """Whether a request could name it."""
-    return len(name.encode()) <= MAX_NAME_BYTES and not any(unicodedata.category(letter) == "Cc" for letter in name)
+    try:
+        relative_path(name)
+    except ValueError:
+        return False
+    return True

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 
 from ccx.wire import Comparison, Verdict
-from ccx.wire.patterns import is_pattern
 from ccx_orchestrator.docker_host.execution.interactive_input import InteractiveInput
 from ccx_orchestrator.docker_host.runner.protocol import (
     MAX_DATA,
@@ -35,7 +34,7 @@ from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandbox
 from ccx_orchestrator.domain.events import ArtifactSent, Finished, How, Output, StepJudged, StepReport, Stream
 from ccx_orchestrator.domain.plan import Case, Plan, Step
 from ccx_orchestrator.domain.verdicts import Judgement, judge, judge_compile, judge_output
-from ccx_orchestrator.domain.wanted_files import wanted_files
+from ccx_orchestrator.domain.wanted_files import Wanted, have_patterns, wanted_files
 from ccx_orchestrator.ports.execution import Controls, Emit, SandboxLost
 
 COMPILE_STEP = 1
@@ -210,26 +209,26 @@ class RunnerSession:
         return self._steps[step]
 
     async def _fetch_artifacts(self) -> None:
-        for name, refusal in await self._wanted_files():
-            if refusal is not None:
-                await self._emit(ArtifactSent(name, b"", refusal))
+        for file in await self._wanted_files():
+            if file.refusal is not None:
+                await self._emit(ArtifactSent(file.name, b"", file.refusal))
                 continue
-            await self._link.send(get_frame(name, MAX_ARTIFACT_BYTES))
+            await self._link.send(get_frame(file.name, MAX_ARTIFACT_BYTES))
             answer = await self._link.receive()
             if not isinstance(answer, FileAnswer):
                 raise _unexpected(answer)
             data = b"".join([piece async for piece in self._pieces(answer.size)])
-            await self._emit(ArtifactSent(name, data, answer.error or None))
+            await self._emit(ArtifactSent(file.name, data, answer.error or None))
 
-    async def _wanted_files(self) -> list[tuple[str, str | None]]:
+    async def _wanted_files(self) -> Iterable[Wanted]:
         asked = self._plan.artifacts
-        if not any(map(is_pattern, asked)):
-            return [(name, None) for name in asked]
+        if not have_patterns(asked):
+            return map(Wanted, asked)
         await self._link.send(list_frame())
         answer = await self._link.receive()
         if not isinstance(answer, FileNames):
             raise _unexpected(answer)
-        return [(file.name, file.refusal) for file in wanted_files(asked, answer.names, are_all=answer.are_all)]
+        return wanted_files(asked, answer.names, are_all=answer.are_all)
 
     async def _pieces(self, size: int) -> AsyncIterator[bytes]:
         while size > 0:

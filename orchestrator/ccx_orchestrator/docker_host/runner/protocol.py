@@ -88,18 +88,18 @@ class FileAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class FileData:
+    """A piece of that file."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class FileNames:
     """The files of the work directory, as far as their names are UTF-8, and whether these are all."""
 
     names: tuple[str, ...]
     are_all: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FileData:
-    """A piece of that file."""
-
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
