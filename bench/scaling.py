@@ -27,7 +27,8 @@ from ccx_orchestrator.cluster.roster import Roster, Times
 from ccx_orchestrator.domain.dispatch import Capacity, Dispatch, Lane
 from ccx_orchestrator.domain.events import Event, Finished, Restarted, Started
 from ccx_orchestrator.domain.language import Language
-from ccx_orchestrator.domain.plan import Plan, make_plan
+from ccx_orchestrator.domain.plan import Plan
+from ccx_orchestrator.domain.planning import make_plan
 from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
 from ccx_orchestrator.ports.execution import Controls, Emit
 from ccx_orchestrator.ports.nodes import NodeFull, NodeLink, NodeLost
@@ -199,7 +200,7 @@ def _plan(name: str, _plans: dict[str, Plan] = {}) -> Plan:  # noqa: B006  (a me
     if name not in _plans:
         request = SubmissionRequest(language=name, files=(SourceFile(name="a.dm", content=""),))
         described: Language = language().model_copy(update={"name": name})
-        _plans[name] = make_plan(request, described)
+        _plans[name] = make_plan(request, lambda _: described)
     return _plans[name]
 
 

@@ -91,6 +91,7 @@ class CaseEnded(_StepEnded):
 
     type: Literal["case"] = "case"
     case: int = Field(description="Its index from 0.")
+    feedback: str | None = Field(default=None, description="What its checker or interactor said, the beginning of it.")
 
 
 class ArtifactSent(_Told):

@@ -13,6 +13,8 @@ enum { ARTIFACT_OK, ARTIFACT_MISSING, ARTIFACT_NOT_REGULAR, ARTIFACT_TOO_LARGE }
 static uid_t uid;
 static int work = -1;
 static int begun = -1;
+static bool was_begun;
+static int files_error;
 static int artifact = -1;
 static uint64_t artifact_left;
 static bool listing_is_wanted;
@@ -79,36 +81,62 @@ static char *path_string(struct bytes path) {
     return string;
 }
 
-void file_begin(struct bytes path, bool executable) {
+void files_fail(int error) {
+    if (!files_error)
+        files_error = error;
+}
+
+int files_take_error(void) {
+    int error = files_error;
+    files_error = 0;
+    return error;
+}
+
+static int make_file(int parent, const char *name, uint8_t flags) {
+    if (flags & FILE_REPLACES && unlinkat(parent, name, 0) && errno != ENOENT)
+        return -1;
+    return openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, flags & FILE_EXECUTABLE ? 0755 : 0644);
+}
+
+void file_begin(struct bytes path, uint8_t flags) {
     file_end();
+    was_begun = true;
     act_as_submission();
     char *name;
     int parent = open_parent(path_string(path), true, &name);
     if (parent >= 0)
-        begun = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, executable ? 0755 : 0644);
+        begun = make_file(parent, name, flags);
     int error = errno;
     close(parent);
     act_as_runner();
     if (begun < 0)
-        give_up("cannot make a file: %s", strerror(error));
+        files_fail(error);
 }
 
-void file_append(struct bytes bytes) {
-    if (begun < 0)
-        give_up("protocol error: no file was begun");
+static bool write_whole(struct bytes bytes) {
     while (bytes.size) {
         ssize_t written = write(begun, bytes.at, bytes.size);
         if (written < 0)
-            give_up("cannot write a file: %s", strerror(errno));
+            return false;
         bytes.at += written;
         bytes.size -= written;
     }
+    return true;
+}
+
+/* Where the file could not be made, or is cut off already, the rest of it is dropped. */
+void file_append(struct bytes bytes) {
+    if (!was_begun)
+        give_up("protocol error: no file was begun");
+    if (begun >= 0 && !files_error && !write_whole(bytes))
+        files_fail(errno);
 }
 
 void file_end(void) {
     if (begun >= 0 && close(begun))
-        give_up("cannot finish a file: %s", strerror(errno));
+        files_fail(errno);
     begun = -1;
+    was_begun = false;
 }
 
 int open_readable(int directory, const char *name, mode_t mode) {

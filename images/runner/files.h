@@ -18,10 +18,12 @@ uid_t box_uid(void);
 void act_as_submission(void);
 void act_as_runner(void);
 
-/* `F`, `D`, and the end of the file begun last. */
-void file_begin(struct bytes path, bool executable);
+/* `F`, `D`, and the end of the file begun last. The first errno is kept: what was to have the file cannot be started. */
+void file_begin(struct bytes path, uint8_t flags);
 void file_append(struct bytes bytes);
 void file_end(void);
+void files_fail(int error);
+int files_take_error(void);
 
 /* `G` and `L`. What the answer has to send goes out by `answer_advance`, as there is room, until `answer_is_open` says no. */
 void artifact_begin(struct bytes path, uint64_t most_bytes);

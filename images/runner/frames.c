@@ -131,7 +131,7 @@ const char *prestart_parse(struct bytes payload, struct order *order) {
 static const char *command_check(const struct command *command) {
     if ((command->type == 'F' || command->type == 'G') && !is_path(command->body))
         return "path out of range";
-    if (command->type == 'F' && command->flags & ~FILE_EXECUTABLE)
+    if (command->type == 'F' && command->flags & ~FILE_FLAGS)
         return "unknown file flag";
     if (command->type == 'K' && (command->signal < 1 || command->signal > SIGNAL_MOST))
         return "signal out of range";
@@ -157,7 +157,7 @@ static void take_fields(struct reader *reader, struct command *command) {
 
 const char *command_parse(struct frame frame, struct command *command) {
     *command = (struct command){.type = frame.type};
-    if (!frame.type || !strchr("FDPRSIEKXVGL", frame.type))
+    if (!frame.type || !strchr("FDPBRSIEKXVGL", frame.type))
         return "unknown frame type";
     if (frame.type == 'S')
         return order_parse(frame.payload, &command->order);

@@ -89,11 +89,13 @@ static void handle_idle_command(const struct command *command, struct bytes payl
     if (step_is_busy())
         give_up("protocol error: '%c' while a step runs or waits", command->type);
     if (command->type == 'F')
-        file_begin(command->body, command->flags & FILE_EXECUTABLE);
+        file_begin(command->body, command->flags);
     if (command->type == 'D')
         file_append(command->body);
     if (command->type == 'P')
         preserve();
+    if (command->type == 'B')
+        step_go_back();
     if (command->type == 'R')
         prestart_accept(payload);
     if (command->type == 'G')
@@ -111,7 +113,7 @@ static void handle(struct frame frame) {
         file_end();
     if (command.type == 'S')
         step_accept(frame.payload);
-    else if (strchr("FDPRGL", command.type))
+    else if (strchr("FDPBRGL", command.type))
         handle_idle_command(&command, frame.payload);
     else
         step_command(&command);

@@ -244,14 +244,17 @@ static int start_program(void) {
     return launch(&now.order, &now.program);
 }
 
+static int wipe_and_restore(void) {
+    wipe();
+    return restore();
+}
+
 static int prepare_and_start(void) {
-    int error = 0;
-    if (!prestart_fits(&now.order))
+    int error = files_take_error();
+    if (error || !prestart_fits(&now.order))
         prestart_end();
-    if (now.order.flags & STEP_RESTORE) {
-        wipe();
-        error = restore();
-    }
+    if (now.order.flags & STEP_RESTORE)
+        error = wipe_and_restore();
     now.before = usage_read();
     now.begun_us = clock_us();
     now.check_us = cpu_check_due(now.order.cpu_us);
@@ -278,6 +281,18 @@ static void begin_if_due(void) {
         begin();
 }
 
+static void need_preserved(void) {
+    if (!is_preserved())
+        give_up("protocol error: nothing was preserved");
+}
+
+void step_go_back(void) {
+    need_preserved();
+    prestart_end();
+    files_take_error(); /* what was wrong with files is gone with them */
+    files_fail(wipe_and_restore());
+}
+
 /* Begins at once where it can, so that input sent right behind the order finds its step. */
 void step_accept(struct bytes payload) {
     if (is_waiting)
@@ -287,8 +302,8 @@ void step_accept(struct bytes payload) {
     order_parse((struct bytes){own, payload.size}, &waiting);
     if (waiting.step <= last_accepted)
         give_up("protocol error: step %u after step %u", waiting.step, last_accepted);
-    if (waiting.flags & STEP_RESTORE && !is_preserved())
-        give_up("protocol error: nothing was preserved");
+    if (waiting.flags & STEP_RESTORE)
+        need_preserved();
     last_accepted = waiting.step;
     is_waiting = true;
     begin_if_due();

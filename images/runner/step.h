@@ -10,6 +10,8 @@
 enum { STEP_WATCHED = 4 };
 
 /* Takes over the order of `S`. */
+/* Empties the box and fills it with the preserved state, for files to be added before the next step. */
+void step_go_back(void);
 void step_accept(struct bytes payload);
 /* `I` `E` `K` `X` `V`. */
 void step_command(const struct command *command);

@@ -21,7 +21,8 @@ from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandboxes
 from ccx_orchestrator.domain.controls import InputEnded, Signalled, Typed
 from ccx_orchestrator.domain.events import Event, Finished, Output, Restarted, Started, StepJudged, Stream
 from ccx_orchestrator.domain.language import Language
-from ccx_orchestrator.domain.plan import Plan, make_interactive, make_plan
+from ccx_orchestrator.domain.plan import Plan
+from ccx_orchestrator.domain.planning import make_interactive, make_plan
 from ccx_orchestrator.ports.execution import Executor
 from ccx_orchestrator.settings import Settings
 from ccx_orchestrator.submissions.console import Console
@@ -53,12 +54,12 @@ class Bench:
 
     def plan(self, program: str) -> Plan:
         files = (SourceFile(name="main" + self.language.suffixes[0], content=self.programs[program]),)
-        return make_plan(SubmissionRequest(language=self.language.name, files=files), self.language)
+        return make_plan(SubmissionRequest(language=self.language.name, files=files), lambda _: self.language)
 
     def interactive_plan(self, program: str) -> Plan:
         files = (SourceFile(name="main" + self.language.suffixes[0], content=self.programs[program]),)
         request = SubmissionRequest(language=self.language.name, files=files)
-        return make_interactive(make_plan(request, self.language), request, has_terminal=False)
+        return make_interactive(make_plan(request, lambda _: self.language), request, has_terminal=False)
 
     async def events(self, program: str) -> list[Event | Restarted]:
         events: list[Event | Restarted] = []

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import pytest
 
-from ccx.wire import State
+from ccx.wire import Checker, SourceFile, State
 from ccx_orchestrator.ports.store import News, NewsKind
 from ccx_orchestrator.store.postgres import PostgresStore, open_postgres
 from tests.contract.test_store import LANGUAGES, identity, result, ticket
@@ -73,6 +73,20 @@ async def test_a_thief_takes_what_is_urgent_then_clients_in_turn_and_only_its_la
     order = [(await two.steal(LANGUAGES, 1))[0].id for _ in range(4)]
     assert order == [identity(number) for number in (4, 3, 1, 2)]
     assert await two.steal(LANGUAGES, 1) == ()
+
+
+async def test_nobody_takes_what_it_could_not_judge(masters: Masters) -> None:
+    one, two = await masters("one"), await masters("two", lease_seconds=LEASE_SECONDS)
+    checkers = {
+        number: Checker(language=language, files=(SourceFile(content=""),))
+        for number, language in [(1, "unheard-of"), (2, LANGUAGES[1])]
+    }
+    for number, checker in checkers.items():
+        await one.accept(ticket(number, checker=checker))
+    assert [stolen.request.checker for stolen in await two.steal(LANGUAGES, 5)] == [checkers[2]]
+    await asyncio.sleep(2 * LEASE_SECONDS)
+    assert await two.take_over(LANGUAGES) == ()
+    assert [left.id for left in await two.take_over((*LANGUAGES, "unheard-of"))] == [identity(1)]
 
 
 async def test_where_a_submission_is_is_known_to_the_others_as_long_as_it_lives(masters: Masters) -> None:

@@ -243,3 +243,58 @@ def test_a_tree_that_is_too_deep_to_walk_is_listed_in_part(link: RunnerLink) -> 
     assert not are_all
     assert all(path.endswith(b"f") and len(path) <= 4096 for path in paths)
     assert link.run(Step(("echo", "still here"))).stdout == b"still here\n"
+
+
+# ---- back, and files added ----
+
+
+def test_files_are_added_to_the_restored_state(link: RunnerLink) -> None:
+    link.put_file("kept", "kept")
+    link.put_file("input.txt", "the program's own")
+    link.send("P")
+    link.put_file("input.txt", "one", replaces=True)
+    assert link.run(sh("cat kept input.txt; echo x >kept; echo x >made; echo x >/tmp/made")).stdout == b"keptone"
+    link.send("B")
+    link.put_file("data/input.txt", "two")
+    assert link.run(sh("cat kept input.txt data/input.txt; ls /tmp")).stdout == b"keptthe program's owntwo"
+    assert link.run(sh("ls", RESTORED)).stdout == b"input.txt\nkept\n"
+
+
+def test_a_file_takes_the_place_of_a_link_and_never_writes_through_it(link: RunnerLink) -> None:
+    assert link.run(sh("echo mine >target && ln -s target link && mkdir dir && ln -s dir linked")).exit_code == 0
+    link.put_file("link", "new", replaces=True)
+    assert link.run(sh("cat target link; readlink link || echo plain")).stdout == b"mine\nnewplain\n"
+    link.put_file("linked/file", "new", replaces=True)
+    assert (link.run(sh("true")).ended.how, link.run(sh("ls dir")).stdout) == (How.NOT_STARTED, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "replaces", "code"),
+    [("taken", False, errno.EEXIST), ("dir", True, errno.EISDIR), ("taken/below", True, errno.ENOTDIR)],
+)
+def test_a_file_that_cannot_be_made_keeps_one_step_from_starting(
+    link: RunnerLink, path: str, replaces: bool, code: int
+) -> None:
+    assert link.run(sh("echo mine >taken; mkdir dir")).exit_code == 0
+    link.put_file(path, "new" * 50_000, replaces=replaces)
+    link.put_file("another", "one")
+    ended = link.run(sh("true")).ended
+    assert (ended.how, ended.code) == (How.NOT_STARTED, code)
+    assert link.run(sh("cat taken")).stdout == b"mine\n"
+
+
+def test_a_file_for_which_there_is_no_room_keeps_one_step_from_starting(link: RunnerLink) -> None:
+    link.send("P")
+    link.put_file("large", b"x" * (80 * MIB))
+    ended = link.run(sh("true")).ended
+    assert (ended.how, ended.code) == (How.NOT_STARTED, errno.ENOSPC)
+    link.send("B")
+    assert link.run(sh("ls; echo well")).stdout == b"well\n"
+
+
+def test_what_could_not_be_preserved_cannot_be_gone_back_to(link: RunnerLink) -> None:
+    link.put_file("large", b"x" * (40 * MIB))
+    link.send("P")
+    link.send("B")
+    ended = link.run(sh("true")).ended
+    assert (ended.how, ended.code) == (How.NOT_STARTED, errno.ENOSPC)

@@ -21,7 +21,7 @@ from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandbox, Sandboxes
 from ccx_orchestrator.docker_host.sandboxes.sandbox_spec import spec_for
 from ccx_orchestrator.domain.events import ArtifactSent, Event, Finished, Output, Restarted, StepJudged, StepReport
 from ccx_orchestrator.domain.language import Language
-from ccx_orchestrator.domain.plan import make_plan
+from ccx_orchestrator.domain.planning import make_plan
 from ccx_orchestrator.settings import Settings
 from tests.support.node import DEADLINE_SECONDS, Files, submission
 
@@ -89,7 +89,7 @@ class BothWays:
 
     async def events(self, program: Program, *, prestarted: bool) -> list[Event | Restarted]:
         language = self.language if prestarted else self.language.model_copy(update={"prestart": None})
-        plan = make_plan(submission(language.name, program.files, **program.fields), language)
+        plan = make_plan(submission(language.name, program.files, **program.fields), lambda _: language)
         events: list[Event | Restarted] = []
 
         async def emit(event: Event | Restarted) -> None:

@@ -226,9 +226,9 @@ class RunnerLink:
 
     # ---- files ----
 
-    def put_file(self, path: str, content: str | bytes, *, executable: bool = False) -> None:
+    def put_file(self, path: str, content: str | bytes, *, executable: bool = False, replaces: bool = False) -> None:
         raw = content if isinstance(content, bytes) else content.encode()
-        self.send("F", bytes([executable]) + path.encode())
+        self.send("F", bytes([executable | replaces << 1]) + path.encode())
         for start in range(0, len(raw), WINDOW):
             self.send("D", raw[start : start + WINDOW])
 
@@ -371,7 +371,7 @@ def open_sandbox(
             assert process.stdout
             link = RunnerLink(process.stdin.fileno(), process.stdout.fileno())
             ready = link.receive()
-            assert (ready.type, ready.payload[:2]) == ("r", b"\0\3")
+            assert (ready.type, ready.payload[:2]) == ("r", b"\0\4")
             yield Sandbox(name, process, link, ready.payload[2])
         finally:
             subprocess.run(

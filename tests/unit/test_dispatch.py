@@ -25,6 +25,20 @@ def place_all(made: Dispatch, count: int, lane: Lane = C) -> list[str | None]:
     return [made.place(f"{lane.language}-{number}", lane, 0.0) for number in range(count)]
 
 
+def test_a_submission_with_a_checker_goes_where_both_languages_are() -> None:
+    made = Dispatch(Capacity(1, 0, frozenset({"c"})))
+    for name, languages in {"one": {"c"}, "two": {"c", "java"}, "three": {"c", "java", "python"}}.items():
+        made.hear(name, Capacity(2, 0, frozenset(languages)), 0.0)
+    both = Lane.of(("c", "java"))
+    assert [made.place(str(number), both, 0.0) for number in range(5)] == ["two", "three", "two", "three", None]
+    assert made.place("c alone", C, 0.0) == HERE
+    assert not made.has_room(both, 0.0)
+    assert made.serves(both)
+    assert not made.serves(Lane.of(("c", "rust")))
+    made.lacks("two", "0", both, 0.0)
+    assert made.place("again", both, 0.0) is None
+
+
 def test_the_slots_here_are_taken_first() -> None:
     assert place_all(dispatch(capacity(2, "c"), far=capacity(9, "c")), 3) == [HERE, HERE, "far"]
 
@@ -88,7 +102,7 @@ def test_a_draining_node_gets_nothing_and_serves_nothing() -> None:
 def test_a_language_the_node_turned_out_to_lack_is_not_sent_there_again() -> None:
     made = dispatch(capacity(0), far=capacity(4, "c", "java"))
     made.place("a", JAVA, 0.0)
-    made.lacks("far", "a", "java", 0.0)
+    made.lacks("far", "a", JAVA, 0.0)
     assert (made.place("a", JAVA, 0.0), made.serves(JAVA), made.place("b", C, 0.0)) == (None, False, "far")
 
 
@@ -141,7 +155,8 @@ def test_patience_ends_only_for_lanes_that_nobody_served_all_the_time() -> None:
 LANGUAGES = st.frozensets(st.sampled_from(["c", "java", "python"]))
 NAMES = st.sampled_from(["n1", "n2", "n3", "n4"])
 CAPACITIES = st.builds(Capacity, st.integers(0, 3), st.integers(0, 3), LANGUAGES, st.booleans())
-LANES = st.builds(Lane, st.sampled_from(["c", "java", "python"]), st.booleans())
+SOME_LANGUAGES = st.lists(st.sampled_from(["c", "java", "python"]), min_size=1, unique=True)
+LANES = st.builds(Lane.of, SOME_LANGUAGES, is_forwarded=st.booleans())
 
 
 class DispatchMachine(RuleBasedStateMachine):
@@ -194,7 +209,7 @@ class DispatchMachine(RuleBasedStateMachine):
             return
         assert not (lane.is_forwarded and place != HERE)
         there = self.here if place == HERE else self.told[place]
-        assert lane.language in there.languages
+        assert there.languages.issuperset(lane.languages)
         assert there.is_open
         assert place not in self.silent
         self.placed[name] = (place, lane)
@@ -202,10 +217,14 @@ class DispatchMachine(RuleBasedStateMachine):
 
     def could_run(self, lane: Lane) -> bool:
         """Somewhere that nothing but its room would keep it from."""
-        if lane.language in self.here.languages and HERE not in self.doubted and self.ours(HERE) < self.here.slots:
+        if (
+            self.here.languages.issuperset(lane.languages)
+            and HERE not in self.doubted
+            and self.ours(HERE) < self.here.slots
+        ):
             return True
         return not lane.is_forwarded and any(
-            lane.language in there.languages
+            there.languages.issuperset(lane.languages)
             and there.is_open
             and name not in self.silent | self.doubted
             and self.ours(name) + there.foreign < there.slots
@@ -228,7 +247,7 @@ class DispatchMachine(RuleBasedStateMachine):
             case "fail":
                 self.dispatch.fail(place, name, self.now)
             case _:
-                self.dispatch.lacks(place, name, lane.language, self.now)
+                self.dispatch.lacks(place, name, lane, self.now)
         if how != "leave":
             self.doubted.add(place)
 

@@ -13,7 +13,8 @@ from ccx.wire import NodeInfo, NodeReport, SourceFile, SubmissionRequest, Usage
 from ccx_orchestrator.cluster.dispatcher import MAX_TRIES, Dispatcher, NoNodeServes
 from ccx_orchestrator.domain.dispatch import HERE, Capacity, Dispatch, Lane
 from ccx_orchestrator.domain.events import Event, Finished, Output, Restarted, Started
-from ccx_orchestrator.domain.plan import Plan, make_plan
+from ccx_orchestrator.domain.plan import Plan
+from ccx_orchestrator.domain.planning import make_plan
 from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
 from ccx_orchestrator.ports.execution import Controls, Emit, SandboxLost
 from ccx_orchestrator.ports.nodes import LanguageLacking, NodeFull, NodeLink, NodeLost
@@ -82,7 +83,7 @@ class Bench:
 
     def start(self, program: str = HELLO, name: str = "a") -> asyncio.Task[None]:
         request = SubmissionRequest(language="demo", files=(SourceFile(name="a.dm", content=program),))
-        return asyncio.create_task(self.dispatcher.run(name, make_plan(request, language()), self.emit))
+        return asyncio.create_task(self.dispatcher.run(name, make_plan(request, lambda _: language()), self.emit))
 
     async def run(self, program: str = HELLO, name: str = "a") -> None:
         async with asyncio.timeout(DEADLINE_SECONDS):

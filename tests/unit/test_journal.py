@@ -21,7 +21,7 @@ from ccx_orchestrator.domain.events import (
     Stream,
     Told,
 )
-from ccx_orchestrator.domain.plan import make_plan
+from ccx_orchestrator.domain.planning import make_plan
 from ccx_orchestrator.domain.transcript import Transcript
 from ccx_orchestrator.submissions.events import journal_codec
 from ccx_orchestrator.submissions.events.journal import Entry, EventId, Journal
@@ -39,7 +39,7 @@ outputs = st.builds(Output, st.just(0), st.sampled_from(Stream), st.binary(min_s
 
 def transcript() -> Transcript:
     request = SubmissionRequest(language="demo", files=(SourceFile(name="a.dm", content=""),))
-    return Transcript("0" * 32, make_plan(request, language()), NOW)
+    return Transcript("0" * 32, make_plan(request, lambda _: language()), NOW)
 
 
 def write(journal: Journal, told: list[Event]) -> Transcript:

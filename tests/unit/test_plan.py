@@ -6,7 +6,7 @@ from ccx.errors import BadInput, InvalidSubmission
 from ccx.wire import CaseRequest, LimitOverrides, SourceFile, SubmissionRequest
 from ccx_orchestrator.docker_host.languages.catalogue import with_limits
 from ccx_orchestrator.domain.language import LimitChange
-from ccx_orchestrator.domain.plan import make_plan
+from ccx_orchestrator.domain.planning import make_plan
 from ccx_orchestrator.domain.sources import encoding_trouble
 from tests.support.languages import LIMITS, language
 
@@ -17,62 +17,64 @@ def request(*names: str | None, **fields: object) -> SubmissionRequest:
 
 
 def test_the_first_file_is_the_entrypoint_unless_another_is_named() -> None:
-    assert make_plan(request("a.dm", "b.dm"), language()).cases[0].step.command[2] == "a.dm"
-    assert make_plan(request("a.dm", "b.dm", entrypoint="b.dm"), language()).cases[0].step.command[2] == "b.dm"
+    assert make_plan(request("a.dm", "b.dm"), lambda _: language()).cases[0].step.command[2] == "a.dm"
+    assert (
+        make_plan(request("a.dm", "b.dm", entrypoint="b.dm"), lambda _: language()).cases[0].step.command[2] == "b.dm"
+    )
 
 
 def test_a_nameless_source_gets_the_languages_usual_name() -> None:
-    plan = make_plan(request(None), language())
+    plan = make_plan(request(None), lambda _: language())
     assert [file.name for file in plan.files] == ["main.dm"]
 
 
 def test_arguments_become_words_of_their_own_and_are_never_split_or_filled_again() -> None:
-    plan = make_plan(request("a.dm", args=("a b", "{entrypoint}")), language())
+    plan = make_plan(request("a.dm", args=("a b", "{entrypoint}")), lambda _: language())
     assert plan.cases[0].step.command[-2:] == ("a b", "{entrypoint}")
 
 
 def test_the_heap_is_a_share_of_the_memory_limit() -> None:
-    plan = make_plan(request("a.dm", limits=LimitOverrides(memory_bytes=64 << 20)), language())
+    plan = make_plan(request("a.dm", limits=LimitOverrides(memory_bytes=64 << 20)), lambda _: language())
     assert plan.cases[0].step.command[1] == f"-Xmx{32 << 20}"
 
 
 @pytest.mark.parametrize("name", ["-o.dm", "@file.dm"])
 def test_a_file_name_that_looks_like_an_option_stays_a_file(name: str) -> None:
-    plan = make_plan(request(name), language(is_compiled=True))
+    plan = make_plan(request(name), lambda _: language(is_compiled=True))
     assert plan.compile is not None
     assert f"./{name}" in plan.compile.command
     assert plan.files[0].name == name
 
 
 def test_the_compiler_gets_every_source_and_no_other_file() -> None:
-    plan = make_plan(request("a.dm", "notes.txt", "b/c.dm", compile_args=("-g",)), language(is_compiled=True))
+    plan = make_plan(request("a.dm", "notes.txt", "b/c.dm", compile_args=("-g",)), lambda _: language(is_compiled=True))
     assert plan.compile is not None
     assert plan.compile.command == ("dmc", "-o", "out", "a.dm", "b/c.dm", "-g")
 
 
 def test_a_compiled_language_needs_a_source() -> None:
     with pytest.raises(InvalidSubmission, match=r"files: must have at least one whose name ends in \.dm"):
-        make_plan(request("notes.txt"), language(is_compiled=True))
+        make_plan(request("notes.txt"), lambda _: language(is_compiled=True))
 
 
 def test_compile_arguments_for_a_language_without_a_compiler_are_refused() -> None:
     with pytest.raises(InvalidSubmission, match="compile_args"):
-        make_plan(request("a.dm", compile_args=("-g",)), language())
+        make_plan(request("a.dm", compile_args=("-g",)), lambda _: language())
 
 
 def test_an_entrypoint_that_is_not_a_file_is_refused() -> None:
     with pytest.raises(InvalidSubmission, match="entrypoint"):
-        make_plan(request(None, entrypoint="other.dm"), language())
+        make_plan(request(None, entrypoint="other.dm"), lambda _: language())
 
 
 def test_cases_are_named_by_number_where_they_have_no_name() -> None:
     cases = (CaseRequest(stdin="1"), CaseRequest(name="second", stdin="2"))
-    plan = make_plan(request("a.dm", cases=cases), language())
+    plan = make_plan(request("a.dm", cases=cases), lambda _: language())
     assert [(case.name, case.step.stdin) for case in plan.cases] == [("1", b"1"), ("second", b"2")]
 
 
 def test_the_deadline_is_the_sum_of_what_the_steps_may_take() -> None:
-    plan = make_plan(request("a.dm", cases=(CaseRequest(), CaseRequest())), language(is_compiled=True))
+    plan = make_plan(request("a.dm", cases=(CaseRequest(), CaseRequest())), lambda _: language(is_compiled=True))
     assert plan.deadline_seconds == 3 * LIMITS.wall_seconds
 
 
@@ -102,11 +104,11 @@ def test_options_of_the_runtime_are_those_of_the_language_and_end_the_start_ahea
         }
     )
     demo = compiled.model_copy(update={"run": run})
-    plan = make_plan(request("a.dm", run_options=("-Xfast", "-O"), compile_args=("-p",)), demo)
+    plan = make_plan(request("a.dm", run_options=("-Xfast", "-O"), compile_args=("-p",)), lambda _: demo)
     assert plan.cases[0].step.command == ("demo", "-q", "-Xfast", "-O", "a.dm")
     assert not plan.cases[0].step.prestarted
     with pytest.raises(InvalidSubmission, match=r"run_options: has '-Z', which is none of those of Demo: -O, -X\*"):
-        make_plan(request("a.dm", run_options=("-Z",)), demo)
+        make_plan(request("a.dm", run_options=("-Z",)), lambda _: demo)
 
 
 @pytest.mark.parametrize(
@@ -128,5 +130,5 @@ def test_another_encoding_than_utf_8_is_noticed(data: bytes, trouble: str) -> No
 
 def test_a_byte_order_mark_is_taken_off_sources_and_nothing_else() -> None:
     files = tuple(SourceFile.of(name, b"\xef\xbb\xbfx") for name in ("a.dm", "data.txt"))
-    plan = make_plan(SubmissionRequest(language="demo", files=files), language())
+    plan = make_plan(SubmissionRequest(language="demo", files=files), lambda _: language())
     assert [file.data for file in plan.files] == [b"x", b"\xef\xbb\xbfx"]

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from ccx.wire import LimitOverrides, SourceFile, SubmissionRequest
 from ccx_orchestrator.docker_host.runner.protocol import prestart_frames, step_frame
 from ccx_orchestrator.domain.language import Language, Prestart, Stage
-from ccx_orchestrator.domain.plan import Plan, make_plan
+from ccx_orchestrator.domain.plan import Plan
+from ccx_orchestrator.domain.planning import make_plan
 from tests.support.languages import LIMITS, language
 
 FLAGS = 9  # where a step's flags are: behind the header and the number
@@ -22,7 +23,7 @@ def with_prestart(*serves: Stage, is_compiled: bool = False, command: tuple[str,
 
 def plan_of(language: Language, **fields: object) -> Plan:
     request = SubmissionRequest(language="demo", files=(SourceFile(name="a.dm", content=""),))
-    return make_plan(request.model_copy(update=fields), language)
+    return make_plan(request.model_copy(update=fields), lambda _: language)
 
 
 def steps_of(plan: Plan) -> list[tuple[bool, bool]]:

@@ -6,7 +6,7 @@ import pytest
 
 from ccx.wire import CaseRequest, SourceFile, SubmissionRequest, Verdict
 from ccx_orchestrator.domain.events import ArtifactSent, Event, Finished, Output, Started, Stream
-from ccx_orchestrator.domain.plan import make_plan
+from ccx_orchestrator.domain.planning import make_plan
 from ccx_orchestrator.slave_link.event_validator import SLACK_BYTES, EventValidator, ImplausibleEvent
 from tests.support.languages import language
 from tests.unit.test_transcript import judged
@@ -28,7 +28,7 @@ def sense(*, is_compiled: bool = True) -> EventValidator:
         cases=(CaseRequest(), CaseRequest()),
         artifacts=("a.png",),
     )
-    return EventValidator(make_plan(request, language(is_compiled=is_compiled)))
+    return EventValidator(make_plan(request, lambda _: language(is_compiled=is_compiled)))
 
 
 def test_what_a_node_tells_of_a_submission_is_believed() -> None:

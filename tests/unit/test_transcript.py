@@ -13,7 +13,7 @@ from ccx_orchestrator.domain.events import (
     StepJudged,
     Stream,
 )
-from ccx_orchestrator.domain.plan import make_plan
+from ccx_orchestrator.domain.planning import make_plan
 from ccx_orchestrator.domain.transcript import MAX_KEPT_BYTES, Transcript
 from tests.support.languages import language
 from tests.unit.test_verdicts import OK
@@ -27,7 +27,7 @@ def transcript(cases: int = 1) -> Transcript:
         files=(SourceFile(name="a.dm", content=""),),
         cases=tuple(CaseRequest() for _ in range(cases)),
     )
-    return Transcript("id", make_plan(request, language(is_compiled=True)), NOW)
+    return Transcript("id", make_plan(request, lambda _: language(is_compiled=True)), NOW)
 
 
 def judged(case: int | None, verdict: Verdict = Verdict.OK, **counters: int) -> StepJudged:

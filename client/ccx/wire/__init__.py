@@ -50,6 +50,8 @@ from ccx.wire.fields import (
 from ccx.wire.requests import (
     Announcement,
     CaseRequest,
+    Checker,
+    CheckerConvention,
     Lease,
     LimitOverrides,
     SourceFile,
@@ -70,6 +72,8 @@ __all__ = [
     "Artifact",
     "CaseRequest",
     "CaseResult",
+    "Checker",
+    "CheckerConvention",
     "Comparison",
     "ComparisonMode",
     "CompileResult",

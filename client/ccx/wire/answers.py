@@ -48,6 +48,7 @@ class CaseResult(StepUsage):
 
     name: str
     verdict: ToldVerdict | None = Field(default=None, description="None while it runs.")
+    feedback: str | None = Field(default=None, description="What its checker or interactor said, the beginning of it.")
 
 
 class Artifact(Answer):

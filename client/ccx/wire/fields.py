@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 MAX_FILES = 256
 MAX_CASES = 1000
+MAX_CHECKERS = 4  # each has a sandbox as long as the submission runs
 MAX_ARGUMENTS = 256
 MAX_ARGUMENT_BYTES = 16_384
 MAX_ARTIFACTS = 32

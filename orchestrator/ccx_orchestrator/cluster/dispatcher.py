@@ -131,7 +131,7 @@ class Dispatcher:
 
     def explanation(self, lane: Lane) -> str:
         """Why a submission of an overdue lane has to end."""
-        return f"No node that serves {lane.language} was there for {self._patience.seconds:g} s."
+        return f"No node that serves {' and '.join(lane.languages)} was there for {self._patience.seconds:g} s."
 
     # Running
 
@@ -145,7 +145,7 @@ class Dispatcher:
 
         A program that is typed to is not run again: what was typed is gone.
         """
-        lane = self._lanes.get(submission_id, Lane(plan.language.name))
+        lane = self._lanes.get(submission_id, Lane.of(plan.languages))
         told = _Told(emit)
         failures = 0
         while True:
@@ -155,7 +155,7 @@ class Dispatcher:
             except NodeFull:
                 self._dispatch.full(node, submission_id)
             except LanguageLacking:
-                self._dispatch.lacks(node, submission_id, lane.language, self._clock())
+                self._dispatch.lacks(node, submission_id, lane, self._clock())
             except (NodeLost, EngineUnavailable, ImageMissing) as error:
                 if told.is_finished:
                     break

@@ -7,6 +7,7 @@ the report only, those of this node always exactly.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -19,10 +20,23 @@ SLACK = 64  # entries a heap may have beyond four for every node, before it is m
 
 
 class Lane(NamedTuple):
-    """Submissions that can run in the same places. A forwarded one runs here or not at all."""
+    """Submissions that can run in the same places. A forwarded one runs here or not at all. `others` are the languages,
+    sorted, of programs that judge it.
+    """
 
     language: str
     is_forwarded: bool = False
+    others: tuple[str, ...] = ()
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """All that a node has to serve."""
+        return (self.language, *self.others)
+
+    @classmethod
+    def of(cls, languages: Sequence[str], *, is_forwarded: bool = False) -> Lane:
+        """The lane of a submission that needs these languages, its own first."""
+        return cls(languages[0], is_forwarded, tuple(languages[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +69,10 @@ class _Node:
         allowed = self.breaker.allowed(now, len(self.ours))
         return room if allowed is None else min(room, allowed)
 
-    def serves(self, language: str) -> bool:
-        """Whether it can run that language, now or a little later."""
-        has_it = language in self.capacity.languages and language not in self.lacking
-        return has_it and self.is_reached and self.capacity.is_open
+    def serves(self, languages: Iterable[str]) -> bool:
+        """Whether it can run these languages, now or a little later."""
+        has_them = (self.capacity.languages - self.lacking).issuperset(languages)
+        return has_them and self.is_reached and self.capacity.is_open
 
 
 class Dispatch:
@@ -90,11 +104,11 @@ class Dispatch:
             node.is_full = True
             self._offer(node, 0.0)
 
-    def lacks(self, name: str, submission: str, language: str, now: float) -> None:
-        """It refused this one because it has not got the language, whatever it told."""
+    def lacks(self, name: str, submission: str, lane: Lane, now: float) -> None:
+        """It refused this one because it has not got a language, whatever it told."""
         self._take_from(name, submission)
         if node := self._nodes.get(name):
-            node.lacking.add(language)
+            node.lacking.update(lane.languages)
             self._offer(node, now, anew=True)
 
     def fail(self, name: str, submission: str, now: float) -> None:
@@ -138,9 +152,9 @@ class Dispatch:
         if submission in self._where:
             raise AssertionError(f"{submission} has a place already")
         here = self._nodes[HERE]
-        if lane.language in here.capacity.languages and here.free(now) > 0:
+        if here.capacity.languages.issuperset(lane.languages) and here.free(now) > 0:
             return self._put(here, submission, now)
-        if lane.is_forwarded or (node := self._roomiest(lane.language, now)) is None:
+        if lane.is_forwarded or (node := self._roomiest(lane, now)) is None:
             return None
         return self._put(node, submission, now)
 
@@ -163,15 +177,15 @@ class Dispatch:
     def serves(self, lane: Lane) -> bool:
         """Whether there is a node, busy or not, that could run it."""
         if lane.is_forwarded:
-            return self._nodes[HERE].serves(lane.language)
-        return any(node.serves(lane.language) for node in self._nodes.values())
+            return self._nodes[HERE].serves(lane.languages)
+        return any(node.serves(lane.languages) for node in self._nodes.values())
 
     def has_room(self, lane: Lane, now: float) -> bool:
         """Whether `place` would find one."""
         here = self._nodes[HERE]
-        if lane.language in here.capacity.languages and here.free(now) > 0:
+        if here.capacity.languages.issuperset(lane.languages) and here.free(now) > 0:
             return True
-        return not lane.is_forwarded and self._roomiest(lane.language, now) is not None
+        return not lane.is_forwarded and self._roomiest(lane, now) is not None
 
     def at(self, name: str) -> tuple[str, ...]:
         """This node's submissions that have their place there."""
@@ -198,8 +212,10 @@ class Dispatch:
             del self._where[submission]
             self._nodes[name].ours.discard(submission)
 
-    def _roomiest(self, language: str, now: float) -> _Node | None:
-        heap = self._heaps.get(language, [])
+    def _roomiest(self, lane: Lane, now: float) -> _Node | None:
+        if lane.others:
+            return self._roomiest_of_all(lane, now)
+        heap = self._heaps.get(lane.language, [])
         while heap:
             negative, stamp, name = heap[0]
             node = self._nodes.get(name)
@@ -209,6 +225,12 @@ class Dispatch:
             if node is not None and node.stamp == stamp:  # its room changed with time alone
                 self._offer(node, now, anew=True)
         return None
+
+    def _roomiest_of_all(self, lane: Lane, now: float) -> _Node | None:
+        """By a look at every node: few submissions need several languages."""
+        others = [node for node in self._nodes.values() if node.name != HERE]
+        able = [node for node in others if node.serves(lane.languages) and node.free(now) > 0]
+        return min(able, key=lambda node: (-node.free(now), node.stamp), default=None)
 
     def _offer(self, node: _Node, now: float, *, anew: bool = False) -> None:
         """Write down how much room a node has. The later a node was written down, the later its turn among equals."""

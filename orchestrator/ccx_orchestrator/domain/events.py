@@ -112,6 +112,7 @@ class StepJudged:
     verdict: Verdict
     limit: str | None
     message: str | None
+    feedback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 from ccx.wire import State, Submission, SubmissionRequest, Verdict
 
@@ -49,7 +50,9 @@ def digest_of(request: SubmissionRequest) -> str:
 def size_of(request: SubmissionRequest) -> int:
     """About how many bytes a request takes while it waits."""
     inputs = len(request.stdin) + sum(len(case.stdin) + len(case.expected_stdout or "") for case in request.cases)
-    return 1_000 + inputs + sum(len(file.content) for file in request.files)
+    judges, cases = request.judges(), request.cases
+    files = chain(request.files, *(judge.files for judge in judges), *(case.files for case in cases))
+    return 1_000 + inputs + sum(len(file.content) for file in files)
 
 
 def failed(ticket: Ticket, message: str, at: datetime) -> Submission:

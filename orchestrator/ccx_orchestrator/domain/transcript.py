@@ -110,7 +110,9 @@ class Transcript:
         # A case that runs has no verdict yet; one that was running when the submission ended has that of the end.
         told = step.judged or self._finished
         verdict = told.verdict if told else None
-        return CaseResult(name=self.plan.cases[index].name, verdict=verdict, **_usage(step))
+        feedback = step.judged.feedback if step.judged else None
+        name = self.plan.cases[index].name
+        return CaseResult(name=name, verdict=verdict, feedback=feedback, **_usage(step))
 
 
 def _usage(step: _Step) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from ccx_orchestrator.domain.limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict, the name of the limit behind it, and the cause in one sentence."""
+    """A verdict, the name of the limit behind it, the cause in one sentence, and what a judging program said."""
 
     verdict: Verdict
     limit: str | None = None
     message: str | None = None
+    feedback: str | None = None
 
     def because(self, trouble: str) -> Judgement:
         """The same with what may be the reason, where it failed by itself and there is one."""
@@ -95,7 +96,8 @@ def judge_compile(report: StepReport, limits: Limits) -> Judgement:
     judgement = judge(report, limits)
     if judgement.verdict in {Verdict.OK, Verdict.CANCELLED}:
         return judgement
-    message = f"Compiling failed. {judgement.message}" if judgement.limit else "It does not compile."
+    has_cause = judgement.limit or report.how is How.NOT_STARTED
+    message = f"Compiling failed. {judgement.message}" if has_cause else "It does not compile."
     return Judgement(Verdict.COMPILE_ERROR, judgement.limit, message)
 
 

@@ -106,13 +106,16 @@ def _step_to_wire(judged: StepJudged, event_id: str | None) -> wire.Event:
         "ended_by": report.ended_by.value,
         **{name: getattr(report, name) for name in _COUNTERS},
     }
-    return wire.Compiled(**fields) if judged.case is None else wire.CaseEnded(case=judged.case, **fields)
+    if judged.case is None:
+        return wire.Compiled(**fields)
+    return wire.CaseEnded(case=judged.case, feedback=judged.feedback, **fields)
 
 
 def _step_from_wire(event: wire.Compiled | wire.CaseEnded, case: int | None) -> StepJudged:
     counters = {name: getattr(event, name) for name in _COUNTERS}
     report = StepReport(how=How(event.how), ended_by=EndedBy(event.ended_by), **counters)
-    return StepJudged(case, report, event.verdict, event.limit, event.message)
+    feedback = event.feedback if isinstance(event, wire.CaseEnded) else None
+    return StepJudged(case, report, event.verdict, event.limit, event.message, feedback)
 
 
 _KINDS = {Queued: "queued", Started: "started", Output: "output", ArtifactSent: "artifact", Finished: "done"}

@@ -8,8 +8,21 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
-from sqlalchemy import BigInteger, Connection, cast, delete, extract, func, make_url, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Text,
+    cast,
+    delete,
+    extract,
+    func,
+    make_url,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, array, insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -37,6 +50,13 @@ LISTENING_CHECK_SECONDS = 10.0
 _now = cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 
 
+def _can_be_run_with(languages: tuple[str, ...]) -> tuple[ColumnElement[bool], ...]:
+    """Of the submissions that these languages suffice for, to be run and to be judged."""
+    columns = submissions.c
+    judges = func.string_to_array(columns.judged_in, " ", type_=ARRAY(Text))
+    return columns.language.in_(languages), judges.contained_by(cast(array(languages), ARRAY(Text)))
+
+
 class PostgresStore(SqlStore):
     """`SqlStore`, shared. `name` is for whoever reads the table of owners, `url` for those who share it."""
 
@@ -59,7 +79,7 @@ class PostgresStore(SqlStore):
     async def steal(self, languages: tuple[str, ...], limit: int) -> tuple[Ticket, ...]:
         """See `ports.Queue`. Clients take turns here as well."""
         columns = submissions.c
-        may = (columns.state == State.QUEUED, columns.owner != self._owner, columns.language.in_(languages))
+        may = (columns.state == State.QUEUED, columns.owner != self._owner, *_can_be_run_with(languages))
         running = (
             select(columns.client, func.count().label("count"))
             .where(unfinished, columns.state == State.RUNNING)
@@ -101,7 +121,7 @@ class PostgresStore(SqlStore):
         columns = submissions.c
         lost = (
             select(columns.id)
-            .where(unfinished, columns.owner.not_in(select(owners.c.id)), columns.language.in_(languages))
+            .where(unfinished, columns.owner.not_in(select(owners.c.id)), *_can_be_run_with(languages))
             .with_for_update(skip_locked=True)
         )
         beat = insert(owners).values(id=self._owner, name=self._name, url=self._url, beat_at=_now)

@@ -25,6 +25,7 @@ def row_of(ticket: Ticket, owner: str) -> dict[str, Any]:
         "priority": request.priority,
         "client": ticket.client,
         "language": request.language,
+        "judged_in": " ".join(request.languages()[1:]),
         "callback_url": request.callback_url,
         "interactive": ticket.is_interactive,
         "created_at": ticket.created_at,

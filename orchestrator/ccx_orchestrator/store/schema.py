@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from ccx.errors import BadInput
 
-HEAD = "0002"
+HEAD = "0003"
 # An arbitrary number that all masters share: only one migrates at a time.
 _LOCK = 0x63637801
 

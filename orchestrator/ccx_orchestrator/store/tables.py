@@ -56,6 +56,9 @@ submissions = Table(
     Column("priority", Integer, nullable=False),
     Column("client", Text, nullable=False),
     Column("language", String(64), nullable=False),
+    Column(
+        "judged_in", Text, nullable=False, server_default=""
+    ),  # the languages of what judges it, with blanks between
     Column("language_version", Text),
     Column("node", String(64)),
     Column("verdict", String(32)),

@@ -13,7 +13,8 @@ from ccx.errors import ProblemError, ShuttingDown
 from ccx.wire import State, Submission, SubmissionRequest, SubmissionSummary, Verdict
 from ccx_orchestrator.background import background
 from ccx_orchestrator.domain.dispatch import Lane
-from ccx_orchestrator.domain.plan import Plan, make_interactive, make_plan
+from ccx_orchestrator.domain.plan import Plan
+from ccx_orchestrator.domain.planning import by_name, make_interactive, make_plan
 from ccx_orchestrator.domain.scheduling import Backlog, Entry
 from ccx_orchestrator.domain.submission_ids import SubmissionIds
 from ccx_orchestrator.domain.ticket import IdempotencyKey, Ticket, digest_of, failed, size_of
@@ -293,7 +294,7 @@ class Submissions:
         if self.is_draining:
             raise ShuttingDown("This node is being drained and takes nothing new. Try another node.")
         self._policy.check(request)
-        plan = make_plan(request, self._catalogue.find(request.language))
+        plan = make_plan(request, self._catalogue.find)
         await self._runs.check_engine()
         return plan
 
@@ -309,11 +310,10 @@ class Submissions:
         """Give it a place in the queue, or a slot where one is free: then it is claimed from the beginning. So is one
         with a console, which only this node can serve.
         """
-        if request.language != plan.language.name:  # an alias
-            request = request.model_copy(update={"language": plan.language.name})
+        request = by_name(request, lambda name: self._catalogue.find(name).name)
         now = self._clock()
         submission_id = self._ids.next(now.timestamp())
-        lane = Lane(plan.language.name, master is not None)
+        lane = Lane.of(plan.languages, is_forwarded=master is not None)
         entry = Entry(submission_id, client, request.priority, size_of(request), lane)
         has_place = self._active.has_place(entry, lane)
         claimed = 1 if has_place or console or master else 0
@@ -337,7 +337,7 @@ class Submissions:
             return
         with bound_contextvars(submission=ticket.id):
             try:
-                plan = make_plan(ticket.request, self._catalogue.find(ticket.request.language))
+                plan = make_plan(ticket.request, self._catalogue.find)
             except ProblemError as error:
                 await self._give_up_on(ticket, str(error))
                 return
@@ -357,7 +357,7 @@ class Submissions:
     def _run_stolen(self, tickets: tuple[Ticket, ...]) -> None:
         """Run what was claimed from other nodes; it has its slots. Then what came here meanwhile."""
         for ticket in tickets:
-            plan = make_plan(ticket.request, self._catalogue.find(ticket.request.language))
+            plan = make_plan(ticket.request, self._catalogue.find)
             live = ActiveSubmission.of(ticket, plan, is_claimed=True)
             live.is_stored.set()
             self._active.enter_running(live)

@@ -17,7 +17,8 @@ from ccx_orchestrator.docker_host.sandboxes.hardening import USUAL, Owner, Runti
 from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandboxes
 from ccx_orchestrator.domain.events import Event, Finished, Output, Restarted, Stream
 from ccx_orchestrator.domain.language import Language
-from ccx_orchestrator.domain.plan import Plan, make_plan
+from ccx_orchestrator.domain.plan import Plan
+from ccx_orchestrator.domain.planning import make_plan
 from ccx_orchestrator.ports.execution import SandboxLost
 
 OWNER = "proof"
@@ -67,7 +68,9 @@ def _reference_plan(language: Language, folder: Path) -> Plan:
     reference = language.reference
     text, encoding = encode((folder / reference.file).read_bytes())
     file = SourceFile(name=reference.file, content=text, encoding=encoding)
-    return make_plan(SubmissionRequest(language=language.name, files=(file,), stdin=reference.stdin), language)
+    return make_plan(
+        SubmissionRequest(language=language.name, files=(file,), stdin=reference.stdin), lambda _: language
+    )
 
 
 def _check(events: list[Event | Restarted], language: Language) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Protocol
 
 import structlog
 
 from ccx.errors import ImageMissing
 from ccx_orchestrator.docker_host.engine.client import Engine
+from ccx_orchestrator.docker_host.execution.judging import JudgeSession
 from ccx_orchestrator.docker_host.execution.session import RunnerSession
 from ccx_orchestrator.docker_host.languages.catalogue import Languages
 from ccx_orchestrator.docker_host.sandboxes.hardening import USUAL, Runtime, SandboxSpec
 from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandbox
 from ccx_orchestrator.docker_host.sandboxes.sandbox_spec import spec_for
 from ccx_orchestrator.domain.events import Started
+from ccx_orchestrator.domain.language import Language
+from ccx_orchestrator.domain.limits import Limits
 from ccx_orchestrator.domain.plan import Plan
 from ccx_orchestrator.ports.execution import Controls, Emit, SandboxHung, SandboxLost
 
@@ -66,21 +69,25 @@ class DockerExecutor:
             await self._run(submission_id, plan, emit, controls)
         except ImageMissing:
             # Built again, and the old one removed, since somebody looked last.
-            if not await self._languages.refresh(self._engine, plan.language.name):
+            if not any([await self._languages.refresh(self._engine, name) for name in plan.languages]):
                 raise
             await self._run(submission_id, plan, emit, controls)
 
     async def _run(self, submission_id: str, plan: Plan, emit: Emit, controls: Controls | None) -> None:
-        image = self._languages.image(plan.language.name)
-        runtime = self._runtimes.get(plan.language.name, USUAL)
-        spec = spec_for(plan.language, image.id, plan.limits, runtime)
-        async with self._sandboxes.open(spec, submission_id) as sandbox:
-            await emit(Started(self._node, image.version))
-            await self._converse(sandbox, plan, emit, controls)
+        async with AsyncExitStack() as sandboxes:
 
-    async def _converse(self, sandbox: Sandbox, plan: Plan, emit: Emit, controls: Controls | None) -> None:
+            async def open_for(language: Language, limits: Limits) -> Sandbox:
+                runtime = self._runtimes.get(language.name, USUAL)
+                spec = spec_for(language, self._languages.image(language.name).id, limits, runtime)
+                return await sandboxes.enter_async_context(self._sandboxes.open(spec, submission_id))
+
+            sandbox = await open_for(plan.language, plan.limits)
+            judges = [JudgeSession(await open_for(judge.language, judge.limits), judge) for judge in plan.judges]
+            await emit(Started(self._node, self._languages.image(plan.language.name).version))
+            await self._converse(sandbox, plan, RunnerSession(sandbox, plan, emit, controls, judges))
+
+    async def _converse(self, sandbox: Sandbox, plan: Plan, conversation: RunnerSession) -> None:
         seconds = plan.deadline_seconds + GRACE_SECONDS + GRACE_PER_CASE_SECONDS * len(plan.cases)
-        conversation = RunnerSession(sandbox, plan, emit, controls)
         try:
             async with asyncio.timeout(seconds):
                 await conversation.hold()

@@ -1,72 +1,74 @@
-"""What is said to a runner, and in which order, to run one plan: files, the compiler, the cases, artifacts."""
+"""How one plan is run in its sandbox, in which order: files, the compiler, the cases and who judges them, artifacts."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import nullcontext, suppress
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from ccx.wire import Comparison, Verdict
+from ccx_orchestrator.docker_host.execution.crossing import Crossing
+from ccx_orchestrator.docker_host.execution.dialogue import Dialogue
 from ccx_orchestrator.docker_host.execution.interactive_input import InteractiveInput
-from ccx_orchestrator.docker_host.runner.protocol import (
-    MAX_DATA,
-    MAX_PAYLOAD,
-    Begun,
-    Chunk,
-    Credit,
-    FileAnswer,
-    FileData,
-    FileNames,
-    Frame,
-    Prestarted,
-    Result,
-    cancel_frame,
-    file_frames,
-    get_frame,
-    input_end_frame,
-    input_frame,
-    list_frame,
-    preserve_frame,
-    step_frame,
-)
+from ccx_orchestrator.docker_host.execution.judging import JudgeSession
 from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandbox
+from ccx_orchestrator.domain.checking import decided
 from ccx_orchestrator.domain.events import ArtifactSent, Finished, How, Output, StepJudged, StepReport, Stream
-from ccx_orchestrator.domain.plan import Case, Plan, Step
+from ccx_orchestrator.domain.plan import Case, Judging, Plan
 from ccx_orchestrator.domain.verdicts import Judgement, judge, judge_compile, judge_output
 from ccx_orchestrator.domain.wanted_files import Wanted, have_patterns, wanted_files
 from ccx_orchestrator.ports.execution import Controls, Emit, SandboxLost
 
+Answer = TypeVar("Answer")
+
 COMPILE_STEP = 1
 FIRST_CASE_STEP = 2
-PIPELINED_STEPS = 2  # one runs, one waits: the runner never idles for a round trip
 LAST_FIGURES_SECONDS = 0.3  # for a runner to kill a step and count it: milliseconds, on a host that is not overloaded
 SMALL_OUTPUT_BYTES = 64 * 1024  # compared in about a millisecond
 MAX_ARTIFACT_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(slots=True)
-class _Running:
-    """A step the runner knows of: what it still has to be given, and what it has written so far."""
+class _Outputs:
+    """What a step writes: told, and kept where it decides about the case."""
 
-    step: Step
-    sent: int
-    credit: int
-    has_begun: bool = False
+    emit: Emit
+    case: int | None
+    keeps_stdout: bool = False
+    to_interactor: Crossing | None = None
     stdout: bytearray = field(default_factory=bytearray)
+
+    async def take(self, stream: Stream, data: bytes) -> None:
+        """A piece of it."""
+        if stream is Stream.STDOUT and self.keeps_stdout:
+            self.stdout += data
+        if stream is Stream.STDOUT and self.to_interactor:
+            self.to_interactor.put(data)
+        await self.emit(Output(self.case, stream, data))
 
 
 class RunnerSession:
-    """Runs one plan in one sandbox and emits its events, Started apart. Raises SandboxLost."""
+    """Runs one plan in one sandbox, and the plan's judges in theirs, and emits its events, Started apart. Raises
+    SandboxLost.
+    """
 
-    def __init__(self, sandbox: Sandbox, plan: Plan, emit: Emit, controls: Controls | None = None) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        plan: Plan,
+        emit: Emit,
+        controls: Controls | None = None,
+        judges: Sequence[JudgeSession] = (),
+    ) -> None:
         self._sandbox = sandbox
-        self._link = sandbox.link
+        self._dialogue = Dialogue(sandbox.link, plan.environment)
         self._plan = plan
         self._emit = emit
-        self._steps: dict[int, _Running] = {}
+        self._judges = judges
         self._keyboard = InteractiveInput(sandbox.link, controls) if controls else None
-        self._awaited: int | None = None
+        self._begun: dict[int, _Outputs] = {}  # by case
 
     async def hold(self) -> None:
         """The whole of it, up to and including Finished. Where it is cancelled, what the step that ran has used is told
@@ -79,35 +81,37 @@ class RunnerSession:
             raise
 
     async def _hold(self) -> None:
-        for file in self._plan.files:
-            for piece in file_frames(file.name, file.data):
-                await self._link.send(piece)
-        failure = await self._compile()
-        if failure is None:
-            await self._sandbox.limit(self._plan.limits.memory_bytes, self._plan.limits.processes)
-            async with self._keyboard.connected() if self._keyboard else nullcontext():
-                failure = await self._run_cases()
-            await self._fetch_artifacts()
+        async with AsyncExitStack() as judges:
+            for judge_session in self._judges:
+                await judges.enter_async_context(judge_session.at_work())
+            await self._dialogue.put(self._plan.files)
+            failure = await self._compile() or await self._judges_failure()
+            if failure is None:
+                await self._sandbox.limit(self._plan.limits.memory_bytes, self._plan.limits.processes)
+                async with self._keyboard.connected() if self._keyboard else nullcontext():
+                    failure = await self._run_cases()
+                await self._fetch_artifacts()
         await self._emit(Finished(failure.verdict, failure.message) if failure else Finished(Verdict.OK, None))
 
     async def end_out_of_memory(self) -> None:
         """The events with which it ends where the kernel killed the runner too, because the memory was used up."""
-        compiling = self._plan.compile if self._awaited == COMPILE_STEP else None
+        awaited = self._dialogue.awaited
+        compiling = self._plan.compile if awaited == COMPILE_STEP else None
         limits = self._sandbox.held_to(compiling.limits) if compiling else self._plan.limits
         report = StepReport.killed(memory_bytes=limits.memory_bytes, oom_kills=1)  # nobody was left to count the rest
         judgement = judge_compile(report, limits) if compiling else judge(report, limits)
-        if self._awaited is not None:
-            await self._tell(_case_of(self._awaited), report, judgement)
+        if awaited is not None:
+            await self._tell(_case_of(awaited), report, judgement)
         await self._emit(Finished(judgement.verdict, judgement.message))
 
     async def _tell_last_figures(self) -> None:
         """End the step that runs, and tell its report. A runner that is slow to answer is not waited for."""
-        if (number := self._awaited) is None:
+        if (number := self._dialogue.awaited) is None:
             return
         with suppress(TimeoutError, SandboxLost):
             async with asyncio.timeout(LAST_FIGURES_SECONDS):
-                await self._link.send(cancel_frame(number))
-                report = await self._result_of(number)
+                await self._dialogue.cancel(number)
+                report = await self._dialogue.result_of(number)
                 await self._tell(_case_of(number), report, judge(report, self._plan.limits))
 
     async def _compile(self) -> Judgement | None:
@@ -115,23 +119,31 @@ class RunnerSession:
         step = self._plan.compile
         if step is None:
             return None
-        await self._send_step(COMPILE_STEP, step, restore=False)
-        report = await self._result_of(COMPILE_STEP)
+        await self._dialogue.start(COMPILE_STEP, step, _Outputs(self._emit, None).take)
+        report = await self._dialogue.result_of(COMPILE_STEP)
         judgement = judge_compile(report, self._sandbox.held_to(step.limits)).because(self._plan.source_trouble)
         await self._tell(None, report, judgement)
         return None if judgement.verdict is Verdict.OK else judgement
 
+    async def _judges_failure(self) -> Judgement | None:
+        """Wait for the judges; why one of them cannot judge."""
+        for judge_session in self._judges:
+            if (failure := await judge_session.failure()) is not None:
+                return failure
+        return None
+
     async def _run_cases(self) -> Judgement | None:
-        """Run the cases in order; the judgement of the first that is not ok."""
+        """Run the cases in order; the judgement of the first that is not ok. Where nothing speaks against it, the next
+        step is sent while one runs, so that the runner never idles for a round trip.
+        """
         cases = self._plan.cases
         if len(cases) > 1:
-            await self._link.send(preserve_frame())
-        ahead = 1 if self._plan.stop_on_failure else PIPELINED_STEPS
+            await self._dialogue.preserve()
         failure: Judgement | None = None
         for index, case in enumerate(cases):
-            for coming in range(index, min(index + ahead, len(cases))):
-                if FIRST_CASE_STEP + coming not in self._steps:
-                    await self._send_step(FIRST_CASE_STEP + coming, cases[coming].step, restore=coming > 0)
+            await self._prepare(index, case)
+            if self._may_begin(index + 1, case):
+                await self._start(index + 1, cases[index + 1])
             judgement = await self._judge_case(index, case)
             if failure is None and judgement.verdict is not Verdict.OK:
                 failure = judgement
@@ -139,104 +151,111 @@ class RunnerSession:
                 break
         return failure
 
+    def _may_begin(self, following: int, case: Case) -> bool:
+        cases = self._plan.cases
+        is_one = following < len(cases) and not self._plan.stop_on_failure
+        return is_one and case.can_be_followed and cases[following].can_begin_early
+
+    async def _prepare(self, index: int, case: Case) -> None:
+        """Give a case its files, and start it, unless it was started early or starts with its interactor."""
+        if case.files:
+            if index > 0:
+                await self._dialogue.go_back()
+            await self._dialogue.put(case.files, replaces=True)
+        if case.judging is None or not case.judging.is_beside:
+            await self._start(index, case)
+
+    async def _start(
+        self, index: int, case: Case, crossing: Crossing | None = None, keyboard: InteractiveInput | None = None
+    ) -> None:
+        if index in self._begun:
+            return
+        outputs = self._begun[index] = _Outputs(self._emit, index, case.is_judged_by_stdout, crossing)
+        restore = index > 0 and not case.files
+        keyboard = keyboard or self._keyboard
+        await self._dialogue.start(FIRST_CASE_STEP + index, case.step, outputs.take, restore=restore, keyboard=keyboard)
+
     async def _judge_case(self, index: int, case: Case) -> Judgement:
-        number = FIRST_CASE_STEP + index
-        report = await self._result_of(number)
-        running = self._steps.pop(number)
-        judgement = judge(report, case.step.limits)
-        if self._plan.compile is None and report.how is How.EXITED:
-            judgement = judgement.because(self._plan.source_trouble)
-        if judgement.verdict is Verdict.OK and case.expected_stdout is not None:
-            judgement = await _compared(case.expected_stdout, bytes(running.stdout), case.compare)
+        if case.judging and case.judging.is_beside:
+            report, judgement = await self._run_beside(index, case, case.judging)
+        else:
+            report = await self._dialogue.result_of(FIRST_CASE_STEP + index)
+            judgement = self._own_judgement(case, report)
+            outputs = self._begun.pop(index)
+            if judgement.verdict is Verdict.OK:
+                judgement = await self._judge_output(case, bytes(outputs.stdout))
         await self._tell(index, report, judgement)
         return judgement
 
-    async def _tell(self, case: int | None, report: StepReport, judgement: Judgement) -> None:
-        await self._emit(StepJudged(case, report, judgement.verdict, judgement.limit, judgement.message))
+    def _own_judgement(self, case: Case, report: StepReport) -> Judgement:
+        """What the run came to, before its output is looked at."""
+        judgement = judge(report, case.step.limits)
+        if self._plan.compile is None and report.how is How.EXITED:
+            return judgement.because(self._plan.source_trouble)
+        return judgement
 
-    async def _send_step(self, number: int, step: Step, *, restore: bool) -> None:
-        data, inline = step_frame(number, step, self._plan.environment, restore=restore)
-        self._steps[number] = _Running(step, sent=inline, credit=MAX_PAYLOAD - inline)
-        await self._link.send(data)
+    async def _judge_output(self, case: Case, output: bytes) -> Judgement:
+        """A run that ended well, by its output."""
+        if case.output_file is not None:
+            output, error = await self._dialogue.fetch(case.output_file, case.step.limits.file_bytes)
+            if error:
+                return Judgement(Verdict.WRONG_ANSWER, message=f"Its output should be in {case.output_file}: {error}.")
+        if case.judging:
+            return await self._judges[case.judging.judge].check(case.judging, output)
+        if case.expected is None:
+            return Judgement(Verdict.OK)
+        return await _compared(case.expected, output, case.compare)
 
-    async def _result_of(self, number: int) -> StepReport:
-        """Serve the runner until that step has ended."""
-        self._awaited = number
-        while True:
-            match await self._link.receive():
-                case Result(step, report) if step == number:
-                    self._awaited = None
-                    return report
-                case Chunk(step, is_stderr, data):
-                    await self._pass_on(step, is_stderr, data)
-                case Begun(step):
-                    self._known(step).has_begun = True
-                    await self._feed(step)
-                    if self._keyboard and step != COMPILE_STEP:
-                        self._keyboard.begin(step)
-                case Credit(step, amount):
-                    self._known(step).credit += amount
-                    await self._feed(step)
-                    if self._keyboard and step != COMPILE_STEP:
-                        self._keyboard.taken(amount)
-                case Prestarted():
-                    pass  # in time for its step, at the latest
-                case other:
-                    raise _unexpected(other)
+    async def _run_beside(self, index: int, case: Case, judging: Judging) -> tuple[StepReport, Judgement]:
+        """A case and its interactor, at the same time."""
+        interactor = self._judges[judging.judge]
+        to_program, to_interactor = Crossing(), Crossing()
+        keyboard = InteractiveInput(self._sandbox.link, to_program)
+        number = FIRST_CASE_STEP + index
+        await self._start(index, case, to_interactor, keyboard)
+        async with (
+            keyboard.connected(),
+            _running(interactor.interact(judging, to_interactor, to_program)) as verdict,
+            _running(self._dialogue.result_of(number)) as report,
+        ):
+            await asyncio.wait((verdict, report), return_when=asyncio.FIRST_COMPLETED)
+            if was_first := verdict.done():
+                if (await verdict).verdict is not Verdict.OK and not report.done():
+                    await self._dialogue.cancel(number)
+            elif self._own_judgement(case, await report).verdict is not Verdict.OK:
+                await interactor.cancel()
+            to_interactor.end()
+            own = self._own_judgement(case, await report)
+            return await report, decided(own, await verdict, interactor_was_first=was_first)
 
-    async def _pass_on(self, step: int, is_stderr: bool, data: bytes) -> None:
-        running = self._known(step)
-        case = _case_of(step)
-        if case is not None and not is_stderr and self._plan.cases[case].expected_stdout is not None:
-            running.stdout += data
-        await self._emit(Output(case, Stream.STDERR if is_stderr else Stream.STDOUT, data))
-
-    async def _feed(self, number: int) -> None:
-        """Give a step as much of its input as its credit allows."""
-        running = self._known(number)
-        stdin = running.step.stdin
-        while running.has_begun and running.credit and running.sent < len(stdin):
-            piece = stdin[running.sent : running.sent + min(running.credit, MAX_DATA)]
-            running.sent += len(piece)
-            running.credit -= len(piece)
-            await self._link.send(input_frame(number, piece))
-            if running.sent == len(stdin):
-                await self._link.send(input_end_frame(number))
-
-    def _known(self, step: int) -> _Running:
-        if step not in self._steps:
-            raise SandboxLost(f"the runner spoke of step {step}, which it was never given")
-        return self._steps[step]
+    async def _tell(self, case: int | None, report: StepReport, judged: Judgement) -> None:
+        await self._emit(StepJudged(case, report, judged.verdict, judged.limit, judged.message, judged.feedback))
 
     async def _fetch_artifacts(self) -> None:
         for file in await self._wanted_files():
-            if file.refusal is not None:
-                await self._emit(ArtifactSent(file.name, b"", file.refusal))
-                continue
-            await self._link.send(get_frame(file.name, MAX_ARTIFACT_BYTES))
-            answer = await self._link.receive()
-            if not isinstance(answer, FileAnswer):
-                raise _unexpected(answer)
-            data = b"".join([piece async for piece in self._pieces(answer.size)])
-            await self._emit(ArtifactSent(file.name, data, answer.error or None))
+            data, error = b"", file.refusal
+            if error is None:
+                data, error = await self._dialogue.fetch(file.name, MAX_ARTIFACT_BYTES)
+            await self._emit(ArtifactSent(file.name, data, error or None))
 
     async def _wanted_files(self) -> Iterable[Wanted]:
         asked = self._plan.artifacts
         if not have_patterns(asked):
             return map(Wanted, asked)
-        await self._link.send(list_frame())
-        answer = await self._link.receive()
-        if not isinstance(answer, FileNames):
-            raise _unexpected(answer)
-        return wanted_files(asked, answer.names, are_all=answer.are_all)
+        found = await self._dialogue.names()
+        return wanted_files(asked, found.names, are_all=found.are_all)
 
-    async def _pieces(self, size: int) -> AsyncIterator[bytes]:
-        while size > 0:
-            piece = await self._link.receive()
-            if not isinstance(piece, FileData) or not piece.data:
-                raise _unexpected(piece)
-            size -= len(piece.data)
-            yield piece.data
+
+@asynccontextmanager
+async def _running(work: Awaitable[Answer]) -> AsyncIterator[asyncio.Future[Answer]]:
+    """That work as a task, which does not outlive the context."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, SandboxLost):
+            await task
 
 
 def _case_of(step: int) -> int | None:
@@ -249,7 +268,3 @@ async def _compared(expected: str, actual: bytes, how: Comparison) -> Judgement:
     if len(actual) <= SMALL_OUTPUT_BYTES:
         return judge_output(expected, actual, how)
     return await asyncio.to_thread(judge_output, expected, actual, how)
-
-
-def _unexpected(frame: Frame) -> SandboxLost:
-    return SandboxLost(f"the runner sent a frame out of turn: {type(frame).__name__}")

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from ccx_orchestrator.domain.events import EndedBy, How, StepReport
 from ccx_orchestrator.domain.language import Language
-from ccx_orchestrator.domain.plan import Step, environment_of, prestart_command
+from ccx_orchestrator.domain.plan import Step
+from ccx_orchestrator.domain.planning import environment_of, prestart_command
 
-VERSION = 3
+VERSION = 4
 MAX_PAYLOAD = 65_536
 MAX_DATA = 32_768  # bytes of one file or input frame: small enough to interleave, large enough to be cheap
 
@@ -20,6 +21,7 @@ FLAG_TERMINAL = 2
 FLAG_RESTORE = 4
 FLAG_PRESTARTED = 8
 FLAG_GIVES_BACK = 16
+FILE_REPLACES = 2
 OPEN_FILES = 256
 
 _HEADER = struct.Struct(">IB")
@@ -201,9 +203,9 @@ def frame(kind: str, payload: bytes = b"") -> bytes:
     return _HEADER.pack(len(payload), ord(kind)) + payload
 
 
-def file_frames(name: str, data: bytes) -> Iterator[bytes]:
-    """A file of the work directory."""
-    yield frame("F", b"\0" + name.encode())
+def file_frames(name: str, data: bytes, *, replaces: bool = False) -> Iterator[bytes]:
+    """A file of the work directory. `replaces`: in the place of one that has this name."""
+    yield frame("F", bytes((FILE_REPLACES * replaces,)) + name.encode())
     for start in range(0, len(data), MAX_DATA):
         yield frame("D", data[start : start + MAX_DATA])
 
@@ -279,6 +281,11 @@ def list_frame() -> bytes:
 def preserve_frame() -> bytes:
     """Remember the work directory as it is."""
     return frame("P")
+
+
+def back_frame() -> bytes:
+    """Restore the work directory as it was preserved, for files to be added."""
+    return frame("B")
 
 
 def microseconds(seconds: float) -> int:

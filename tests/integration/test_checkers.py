@@ -1,0 +1,508 @@
+"""Checkers and interactors: programs that judge programs, each in a sandbox of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from ccx.client import Client
+from ccx.errors import UnknownLanguage
+from ccx.wire import Submission, Verdict
+from tests.support.node import NodeProcess, StartsNodes, eventually, sandboxes_of, submission
+
+pytestmark = pytest.mark.docker
+
+MIB = 1 << 20
+SECONDS = 60.0
+
+# Right is any two numbers with the sum that was asked for, however they are split.
+CHECKERS: dict[str, tuple[str, str]] = {
+    "python": (
+        "check.py",
+        """
+import sys
+wanted = int(open(sys.argv[1]).read())
+try:
+    numbers = [int(word) for word in sys.stdin.read().split()]
+except ValueError as error:
+    numbers = []
+with open(sys.argv[3] + "/judgemessage.txt", "w") as message:
+    message.write(f"{numbers} for {wanted}, as {open(sys.argv[2]).read().strip()}, {sys.argv[4:]}")
+sys.exit(42 if len(numbers) == 2 and sum(numbers) == wanted else 43)
+""",
+    ),
+    "c": (
+        "check.c",
+        r"""
+#include <stdio.h>
+int main(int argc, char **argv) {
+    char path[1000];
+    long wanted, a, b;
+    FILE *input = fopen(argv[1], "r");
+    fscanf(input, "%ld", &wanted);
+    int right = scanf("%ld %ld", &a, &b) == 2 && a + b == wanted;
+    snprintf(path, sizeof path, "%s/judgemessage.txt", argv[3]);
+    FILE *message = fopen(path, "w");
+    fprintf(message, "%ld and %ld for %ld", a, b, wanted);
+    fclose(message);
+    return right ? 42 : 43;
+}
+""",
+    ),
+    "java": (
+        "Check.java",
+        """
+import java.nio.file.*;
+import java.util.*;
+public class Check {
+    public static void main(String[] arguments) throws Exception {
+        long wanted = Long.parseLong(Files.readString(Path.of(arguments[0])).strip());
+        Scanner in = new Scanner(System.in);
+        long a = in.nextLong(), b = in.nextLong();
+        Files.writeString(Path.of(arguments[2], "judgemessage.txt"), a + " and " + b + " for " + wanted);
+        System.exit(a + b == wanted ? 42 : 43);
+    }
+}
+""",
+    ),
+}
+# The same with testlib's conventions, and what testlib.h prints.
+TESTLIB = """
+import sys
+words = open(sys.argv[2]).read().split()
+wanted = int(open(sys.argv[1]).read())
+if len(words) != 2:
+    print("wrong output format Expected two numbers", file=sys.stderr)
+    sys.exit(2)
+if sum(map(int, words)) == int(open(sys.argv[3]).read()):
+    print(f"ok {wanted}", file=sys.stderr)
+    sys.exit(0)
+print("wrong answer no such sum", file=sys.stderr)
+sys.exit(1)
+"""
+SPLITS = "n = int(input())\nprint(n // 3, n - n // 3)\n"
+# Guesses a number by halves; the interactor knows it.
+INTERACTOR = """
+import sys
+secret = int(open(sys.argv[1]).read())
+for turn in range(8):
+    line = sys.stdin.readline()
+    if not line:
+        print("it left", file=open(sys.argv[3] + "/judgemessage.txt", "w"))
+        sys.exit(43)
+    guess = int(line)
+    print("lower" if secret < guess else "higher" if secret > guess else "right", flush=True)
+    if guess == secret:
+        print(f"{turn + 1} turns", file=open(sys.argv[3] + "/judgemessage.txt", "w"))
+        sys.exit(42)
+print("too many turns", file=open(sys.argv[3] + "/judgemessage.txt", "w"))
+sys.exit(43)
+"""
+GUESSERS = {
+    "python": (
+        "guess.py",
+        """
+low, high = 0, 99
+while True:
+    middle = (low + high) // 2
+    print(middle, flush=True)
+    answer = input()
+    if answer == "right":
+        break
+    low, high = (low, middle - 1) if answer == "lower" else (middle + 1, high)
+""",
+    ),
+    "c": (
+        "guess.c",
+        r"""
+#include <stdio.h>
+#include <string.h>
+int main(void) {
+    int low = 0, high = 99;
+    for (char answer[100] = ""; strcmp(answer, "right");) {
+        int middle = (low + high) / 2;
+        printf("%d\n", middle);
+        fflush(stdout);
+        if (scanf("%99s", answer) != 1)
+            return 1;
+        if (!strcmp(answer, "lower"))
+            high = middle - 1;
+        else
+            low = middle + 1;
+    }
+}
+""",
+    ),
+    "java": (
+        "Guess.java",
+        """
+import java.util.*;
+public class Guess {
+    public static void main(String[] arguments) {
+        Scanner in = new Scanner(System.in);
+        int low = 0, high = 99;
+        for (String answer = ""; !answer.equals("right");) {
+            int middle = (low + high) / 2;
+            System.out.println(middle);
+            answer = in.next();
+            if (answer.equals("lower")) high = middle - 1; else low = middle + 1;
+        }
+    }
+}
+""",
+    ),
+}
+UPPER_IN_C = """
+#include <ctype.h>
+#include <stdio.h>
+int main(void) {
+    FILE *in = fopen("input.txt", "r"), *out = fopen("output.txt", "w");
+    for (int c; (c = fgetc(in)) != EOF;) fputc(toupper(c), out);
+}
+"""
+UPPER_IN_JAVA = """
+import java.nio.file.*;
+public class Main {
+    public static void main(String[] arguments) throws Exception {
+        Files.writeString(Path.of("output.txt"), Files.readString(Path.of("input.txt")).toUpperCase());
+    }
+}
+"""
+
+
+def judge(source: str, language: str = "python", name: str | None = None, **fields: Any) -> dict[str, Any]:
+    """A checker or interactor as JSON has it."""
+    return {"language": language, "files": [{"name": name, "content": source}]} | fields
+
+
+@pytest.fixture
+async def client(session_node: NodeProcess) -> AsyncIterator[Client]:
+    async with Client(session_node.url) as client, asyncio.timeout(SECONDS):
+        yield client
+
+
+async def judged(client: Client, program: str, language: str = "python", **fields: Any) -> Submission:
+    return await client.submit(submission(language, program, **fields))
+
+
+def verdicts(result: Submission) -> list[str | None]:
+    return [case.verdict for case in result.cases]
+
+
+def checker_in(language: str, **fields: Any) -> dict[str, Any]:
+    name, source = CHECKERS[language]
+    return judge(source, language, name, **fields)
+
+
+# ---- checkers ----
+
+
+@pytest.mark.parametrize("language", CHECKERS)
+async def test_a_checker_in_any_language_judges_every_case(client: Client, language: str) -> None:
+    cases = [{"stdin": "9"}, {"stdin": "-10"}, {"stdin": "7"}]
+    program = SPLITS.replace("n - n // 3", "n - n // 3 + (n == 7)")
+    result = await judged(client, program, cases=cases, checker=checker_in(language))
+    assert verdicts(result) == ["ok", "ok", "wrong_answer"], result
+    assert [(case.feedback or "").split(" for ")[-1][:3].strip(" ,") for case in result.cases] == ["9", "-10", "7"]
+
+
+async def test_a_checker_has_input_answer_arguments_and_nothing_of_the_case_before(client: Client) -> None:
+    nosy = """
+import os, sys
+found = sorted(os.path.join(folder, name) for folder, _, names in os.walk(".") for name in names)
+before = os.listdir("/tmp")
+open("left", "w").write("x"); open("/tmp/left", "w").write("x")
+print(found, sys.argv[1:], sys.stdin.read(), before, file=sys.stderr)
+sys.exit(42)
+"""
+    cases = [
+        {"stdin": "in1", "expected_stdout": "answer1", "checker_args": ["case", "1"]},
+        {"stdin": "in2", "expected_stdout": "answer2", "checker_args": []},
+    ]
+    result = await judged(client, "print(input())", cases=cases, checker=judge(nosy, name="nosy.py", args=["own"]))
+    files = "['./ccx-case/answer', './ccx-case/feedback/.made', './ccx-case/input', './ccx-case/output', './nosy.py']"
+    names = "'ccx-case/input', 'ccx-case/answer', 'ccx-case/feedback', 'own'"
+    assert [case.feedback for case in result.cases] == [
+        f"{files} [{names}, 'case', '1'] in1\n []",
+        f"{files} [{names}] in2\n []",
+    ]
+    assert result.verdict is Verdict.OK
+
+
+async def test_testlib_says_right_wrong_and_what_is_wrong(client: Client) -> None:
+    cases = [{"stdin": str(number), "expected_stdout": "9"} for number in (9, 8, 1)]
+    program = SPLITS + "if n == 1: print('more')\n"
+    result = await judged(client, program, cases=cases, checker=judge(TESTLIB, convention="testlib"))
+    assert verdicts(result) == ["ok", "wrong_answer", "wrong_answer"]
+    assert [case.feedback for case in result.cases] == [
+        "ok 9",
+        "wrong answer no such sum",
+        "wrong output format Expected two numbers",
+    ]
+    assert result.message == "The checker does not accept it: wrong answer no such sum"
+
+
+async def test_a_program_that_fails_by_itself_is_not_checked(client: Client) -> None:
+    cases = [{"stdin": "1"}, {"stdin": "x"}]
+    result = await judged(client, SPLITS, cases=cases, checker=checker_in("python"))
+    assert verdicts(result) == ["ok", "runtime_error"]
+    assert result.cases[1].feedback is None
+
+
+@pytest.mark.parametrize(
+    ("source", "limits", "message"),
+    [
+        (
+            "import sys; print('oh', file=sys.stderr); sys.exit(7)",
+            {},
+            "The checker failed. It exited with status 7: oh",
+        ),
+        ("while True: pass", {"cpu_seconds": 0.2}, "The checker failed. It used more than 0.2 s of CPU time."),
+        ("x = bytearray(10**9)", {"memory_bytes": 64 * MIB}, "The checker failed. It needed more memory than"),
+        ("import os; os.kill(os.getpid(), 11)", {}, "The checker failed. It was ended by signal 11 (SIGSEGV)."),
+        ("while True: print('x' * 9999)", {}, "The checker failed. It wrote more than 1048576 bytes to stdout"),
+        ("open('/tmp/x', 'wb').write(bytes(10**9))", {"file_bytes": MIB}, "The checker failed. It"),
+    ],
+)
+async def test_a_checker_that_fails_is_a_fault_of_the_judge(
+    client: Client, source: str, limits: dict[str, Any], message: str
+) -> None:
+    cases = [{"stdin": "1"}, {"stdin": "2"}]
+    result = await judged(client, SPLITS, cases=cases, checker=judge(source, limits=limits))
+    assert verdicts(result) == ["internal_error", "internal_error"], result
+    assert (result.message or "").startswith(message)
+    assert [case.stdout for case in result.cases] == ["0 1\n", "0 2\n"]
+
+
+async def test_a_checker_that_does_not_compile_says_so_and_nothing_is_run(client: Client) -> None:
+    result = await judged(client, SPLITS, stdin="1", checker=judge("int main(void) { return nothing; }", "c"))
+    assert result.verdict is Verdict.INTERNAL_ERROR
+    assert "The checker failed. It does not compile" in (result.message or "")
+    assert "nothing" in (result.message or "")
+    assert result.cases == ()
+
+
+async def test_a_submission_that_does_not_compile_is_told_that_whatever_its_checker_is(client: Client) -> None:
+    broken = judge("int main(void) { return nothing; }", "c")
+    result = await judged(client, "int main(void) { return 1 }", "c", checker=broken)
+    assert result.verdict is Verdict.COMPILE_ERROR
+
+
+async def test_cases_may_have_checkers_of_their_own(client: Client) -> None:
+    yes, no = judge("raise SystemExit(42)"), judge("raise SystemExit(43)")
+    cases = [{"checker": yes}, {"checker": no}, {}, {"expected_stdout": "x", "checker": yes}]
+    result = await judged(client, "print('y')", cases=cases)
+    assert verdicts(result) == ["ok", "wrong_answer", "ok", "ok"]
+
+
+async def test_what_a_checker_prints_of_a_program_is_bounded_and_whole_text(client: Client) -> None:
+    source = "import sys; sys.stderr.buffer.write(b'\\xff\\x1b[31m' + b'x' * 10**6); sys.exit(43)"
+    result = await judged(client, "print(1)", checker=judge(source))
+    assert result.verdict is Verdict.WRONG_ANSWER
+    assert len(result.cases[0].feedback or "") <= 8192
+    assert len(result.message or "") < 300
+
+
+async def test_a_program_cannot_reach_its_checker(client: Client) -> None:
+    """What the checker left, and what is to be judged next, is in another sandbox."""
+    spy = "import os\nprint([os.path.join(f, n) for f, _, ns in os.walk('/box') for n in ns if 'spy' not in n])\n"
+    cases = [{"stdin": "secret", "expected_stdout": "answer"}] * 2
+    checker = judge("open('/tmp/mine', 'w'); open('/dev/shm/mine', 'w'); raise SystemExit(42)")
+    result = await judged(client, {"spy.py": spy + "import time; time.sleep(0.2)"}, cases=cases, checker=checker)  # type: ignore[arg-type]
+    assert [case.stdout for case in result.cases] == ["[]\n", "[]\n"]
+
+
+async def test_sandboxes_of_checkers_are_gone_when_it_was_cancelled(node: NodeProcess) -> None:
+    slow = submission("python", "print(1)", checker=judge("import time; time.sleep(50)"))
+    async with node.client() as client:
+        accepted = await client.submit(slow, wait=False)
+
+        async def is_being_checked() -> bool:
+            return bool((await client.submission(accepted.id)).cases)
+
+        async def is_gone() -> bool:
+            return not sandboxes_of(node.name)
+
+        await eventually(is_being_checked, "its output")
+        assert len(sandboxes_of(node.name)) == 2
+        assert (await client.cancel(accepted.id)).verdict is Verdict.CANCELLED
+        await eventually(is_gone, "the end of both sandboxes")
+
+
+# ---- interactors ----
+
+
+@pytest.mark.parametrize("language", GUESSERS)
+async def test_a_program_and_an_interactor_talk(client: Client, language: str) -> None:
+    name, source = GUESSERS[language]
+    cases = [{"stdin": str(secret)} for secret in (49, 0, 99)]
+    result = await judged(client, {name: source}, language, cases=cases, interactor=judge(INTERACTOR))  # type: ignore[arg-type]
+    assert verdicts(result) == ["ok", "ok", "ok"], result
+    assert [case.feedback for case in result.cases] == ["1 turns", "6 turns", "7 turns"]
+    assert result.cases[0].stdout == "49\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "verdict", "message"),
+    [
+        ("while True: print(1, flush=True); input()", "wrong_answer", "does not accept it: too many turns"),
+        ("print(1)", "wrong_answer", "does not accept it: it left"),
+        ("print(1, flush=True); input(); raise SystemExit(3)", "runtime_error", "It exited with status 3."),
+        ("import time; time.sleep(50)", "wall_time_limit", "It ran for longer than 3 s."),
+        ("while True: pass", "cpu_time_limit", "It used more than 0.3 s of CPU time."),
+        ("print('x', flush=True); input()", "internal_error", "The interactor failed. It exited with status 1"),
+    ],
+)
+async def test_who_is_wrong_first_is_wrong(client: Client, program: str, verdict: str, message: str) -> None:
+    limits = {"wall_seconds": 3, "cpu_seconds": 0.3}
+    cases = [{"stdin": "50"}, {"stdin": "51"}]
+    result = await judged(client, program, cases=cases, limits=limits, interactor=judge(INTERACTOR))
+    assert verdicts(result) == [verdict, verdict], result
+    assert message in (result.message or "")
+
+
+async def test_what_is_right_is_right_also_where_the_program_goes_on(client: Client) -> None:
+    program = "print(50, flush=True)\nimport sys\nprint(sys.stdin.read())\nfor _ in range(3): print('still here')\n"
+    result = await judged(client, program, stdin="50", interactor=judge(INTERACTOR))
+    assert (result.verdict, result.cases[0].stdout) == (Verdict.OK, "50\nright\n\n" + "still here\n" * 3)
+
+
+async def test_two_that_flood_each_other_come_to_an_end(client: Client) -> None:
+    flood = "import sys\nwhile True: sys.stdout.write('x' * 65536)\n"
+    result = await judged(client, flood, interactor=judge(flood), limits={"wall_seconds": 3})
+    assert result.verdict in {Verdict.OUTPUT_LIMIT, Verdict.INTERNAL_ERROR}
+    assert "1048576 bytes to stdout" in (result.message or "")
+
+
+async def test_much_is_said_in_both_directions(client: Client) -> None:
+    echo = "import sys\nfor line in sys.stdin: sys.stdout.write(line)\n"
+    asks = """
+import sys, threading
+lines = [f"{number} {'x' * 90}\\n" for number in range(9000)]
+def ask():
+    sys.stdout.writelines(lines); sys.stdout.flush(); import os; os.close(1)
+threading.Thread(target=ask, daemon=True).start()
+for line in lines:
+    if sys.stdin.readline() != line: sys.exit(43)
+sys.exit(42)
+"""
+    result = await judged(client, echo, interactor=judge(asks), limits={"output_bytes": 2 * MIB})
+    assert result.verdict is Verdict.OK, result.message
+
+
+async def test_testlib_has_interactors_too(client: Client) -> None:
+    source = "import sys\nprint(open(sys.argv[1]).read(), flush=True)\nsys.exit(0 if input() == '4' else 1)\n"
+    result = await judged(client, "print(int(input()) * 2)", stdin="2", interactor=judge(source, convention="testlib"))
+    assert result.verdict is Verdict.OK
+
+
+# ---- files of cases, and files as output ----
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "source"),
+    [
+        ("python", "main.py", "open('output.txt', 'w').write(open('input.txt').read().upper()); print('noise')"),
+        (
+            "c",
+            "main.c",
+            UPPER_IN_C,
+        ),
+        (
+            "java",
+            "Main.java",
+            UPPER_IN_JAVA,
+        ),
+    ],
+)
+async def test_a_case_has_its_own_files_and_its_output_is_a_file(
+    client: Client, language: str, name: str, source: str
+) -> None:
+    cases = [
+        {
+            "files": [{"name": "input.txt", "content": text}],
+            "output_file": "output.txt",
+            "expected_stdout": expected,
+        }
+        for text, expected in [("one\n", "ONE"), ("two\n", "TWO\n"), ("three", "FOUR")]
+    ]
+    files = {name: source, "input.txt": "the submission's own"}
+    result = await judged(client, files, language, cases=[*cases, cases[0] | {"files": []}])  # type: ignore[arg-type]
+    assert verdicts(result) == ["ok", "ok", "wrong_answer", "wrong_answer"], result
+    assert result.message == "Its output is not the expected one. Line 1 is 'THREE'; expected was 'FOUR'."
+    assert "THE SUBMISSION'S OWN" in (result.cases[3].message or "")
+
+
+async def test_an_output_file_may_be_missing_no_file_or_checked(client: Client) -> None:
+    program = """
+import os
+match input():
+    case "dir": os.mkdir("out.txt")
+    case "link": os.symlink("/etc/passwd", "out.txt")
+    case "9": open("out.txt", "w").write("4 5")
+"""
+    cases = [{"stdin": text, "output_file": "out.txt"} for text in ("none", "dir", "link", "9")]
+    result = await judged(client, program, cases=cases, checker=checker_in("python"))
+    assert verdicts(result) == ["wrong_answer", "wrong_answer", "wrong_answer", "ok"]
+    assert [case.message for case in result.cases[:3]] == [
+        "Its output should be in out.txt: there is no such file.",
+        "Its output should be in out.txt: it is not a regular file.",
+        "Its output should be in out.txt: it is not a regular file.",
+    ]
+
+
+async def test_files_for_which_there_is_no_room_or_place_are_told(client: Client) -> None:
+    cases = [
+        {"files": [{"name": "dir/a", "content": "x"}]},
+        {"files": [{"name": "main.py/below", "content": "x"}]},
+        {"files": [{"name": "dir/a", "content": "x" * (6 * MIB)}]},
+        {"files": [{"name": "a", "content": "x"}]},
+    ]
+    program = {"main.py": "import os; print(os.listdir('.'))"}
+    result = await judged(client, program, cases=cases, limits={"memory_bytes": 300 * MIB})  # type: ignore[arg-type]
+    assert verdicts(result) == ["ok", "runtime_error", "ok", "ok"]
+    assert result.cases[1].message == "It could not be started: Not a directory."
+    assert sorted(eval(result.cases[3].stdout)) == ["a", "main.py"]
+
+
+# ---- refused, and placed ----
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"checker": judge("x"), "interactor": judge("x")}, "interactor: cannot be used together with a checker"),
+        ({"checker": judge("x", "klingon")}, "klingon"),
+        ({"cases": [{"checker_args": ["x"]}]}, "cases.0.checker_args: cannot be used without"),
+        ({"cases": [{"output_file": "x"}]}, "cases.0.output_file: needs expected_stdout or a checker"),
+        ({"cases": [{"compare": {"mode": "exact"}}], "checker": judge("x")}, "cases.0.compare: cannot be used"),
+        ({"cases": [{"checker": judge(str(number))} for number in range(5)]}, "at most 4"),
+        ({"checker": judge("x", limits={"cpu_seconds": 10_000})}, "cpu_seconds"),
+        ({"cases": [{"files": [{"content": "x"}]}]}, "every file of a case needs a name"),
+        ({"cases": [{"files": [{"name": "../x", "content": "x"}]}]}, "files.0.name"),
+        ({"cases": [{"output_file": "x", "expected_stdout": ""}], "interactor": judge("x")}, "the interactor decides"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_by_its_field(
+    client: Client, fields: dict[str, Any], message: str
+) -> None:
+    body = {"language": "python", "files": [{"content": "print(1)"}]} | fields
+    answer = await client._http.post("/v1/submissions", json=body)
+    assert answer.status_code in {404, 422}
+    assert message in answer.text
+    assert "pydantic" not in answer.text
+
+
+async def test_the_language_of_a_checker_may_be_an_alias(client: Client) -> None:
+    result = await judged(client, "print(1)", checker=judge("raise SystemExit(42)", "py"))
+    assert result.verdict is Verdict.OK
+
+
+async def test_a_node_without_the_checkers_language_refuses(starts_nodes: StartsNodes) -> None:
+    node = starts_nodes(languages="python")
+    async with Client(node.url) as client:
+        with pytest.raises(UnknownLanguage, match=r"checker\.language: .*'c' is not one this node serves"):
+            await judged(client, "print(1)", checker=checker_in("c"))
