@@ -16,6 +16,7 @@ from ccx.feed import FeedEvent
 from ccx.node_address import DEFAULT_SERVER
 from ccx.wire import (
     CaseRequest,
+    Checker,
     Comparison,
     Health,
     Identity,
@@ -211,6 +212,8 @@ def run(
     run_options: Sequence[str] = (),
     limits: LimitOverrides | Mapping[str, str | float] | None = None,
     cases: Sequence[CaseRequest] = (),
+    checker: Checker | None = None,
+    interactor: Checker | None = None,
     artifacts: Sequence[str] = (),
     server: str | None = None,
     token: str | None = None,
@@ -223,7 +226,8 @@ def run(
     started for this one call, on the local Docker engine. Raises CcxError; what the program does wrong is the verdict.
     """
     words = {"args": tuple(args), "compile_args": tuple(compile_args), "run_options": tuple(run_options)}
-    coroutine = _run(program, language, stdin, words, limits, cases, artifacts, server, token, ca)
+    judged = {"cases": tuple(cases), "checker": checker, "interactor": interactor}
+    coroutine = _run(program, language, stdin, words, limits, judged, artifacts, server, token, ca)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -251,7 +255,7 @@ async def _run(
     stdin: str | bytes,
     words: Mapping[str, tuple[str, ...]],
     limits: LimitOverrides | Mapping[str, str | float] | None,
-    cases: Sequence[CaseRequest],
+    judged: Mapping[str, Any],
     artifacts: Sequence[str],
     server: str | None,
     token: str | None,
@@ -274,6 +278,7 @@ async def _run(
             language=language,
             entrypoint=None,
             **words,
+            judge=None,
             expected_stdout=None,
             compare=Comparison(),
             limits=limits or LimitOverrides(),
@@ -281,9 +286,9 @@ async def _run(
             stdin=stdin.encode() if isinstance(stdin, str) else stdin,
         )
         request = await request_for(client, asked)
-        if cases:
-            request = request.model_copy(update={"cases": tuple(cases), "stdin": "", "args": ()})
-        return await client.submit(request)
+        if judged["cases"]:
+            request = request.model_copy(update={"stdin": "", "args": ()})
+        return await client.submit(request.model_copy(update=judged))
 
 
 def _sources(program: str | Path | Sequence[Path]) -> Sources:

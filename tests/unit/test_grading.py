@@ -15,11 +15,12 @@ import pytest
 
 from ccx.cli.grading.grades import Assignment, Grade, GradedTest, Kept
 from ccx.cli.grading.likeness import find_alike
+from ccx.cli.grading.packages import read_suite
 from ccx.cli.grading.people import Person, find_people
 from ccx.cli.grading.reports import as_csv, as_json, as_junit, as_page, table
-from ccx.cli.grading.suite import Suite, SuiteTest, read_suite
+from ccx.cli.grading.suite import Suite, SuiteTest
 from ccx.errors import BadInput
-from ccx.wire import LimitOverrides, Verdict
+from ccx.wire import Comparison, LimitOverrides, Verdict
 from tests.support.language_infos import LANGUAGES
 
 EVIL = "=HYPERLINK(1)<script>alert(1)</script>\x1b[2J\u202e]]>"
@@ -168,21 +169,85 @@ def test_a_problem_package_is_read_as_it_is(tmp_path: Path) -> None:
     assert (suite.limits.cpu_seconds, suite.limits.memory_bytes) == (2.0, 64 * 2**20)
 
 
-def test_a_package_with_a_judge_of_its_own_is_refused_rather_than_judged_wrong(tmp_path: Path) -> None:
+TEST: dict[str, str | bytes] = {"data/secret/1.in": "1", "data/secret/1.ans": "2"}
+
+
+def test_a_package_with_a_validator_is_judged_by_it(tmp_path: Path) -> None:
     files(
         tmp_path,
-        **{"problem.yaml": "validation: custom interactive\n", "data/secret/1.in": "", "data/secret/1.ans": ""},
+        **TEST,
+        **{
+            "problem.yaml": "validation: custom\nvalidator_flags: --all\n",
+            "data/secret/hard/2.in": "2",
+            "data/secret/hard/testdata.yaml": "output_validator_flags: --few 'a b'\n",
+            "output_validators/validate/check.py": "x",
+            "output_validators/validate/more.py": "y",
+        },
     )
-    with pytest.raises(BadInput, match="output validator"):
-        read_suite(tmp_path)
+    suite = read_suite(tmp_path)
+    assert suite.judge is not None
+    assert (suite.judge.field, suite.judge.convention) == ("checker", "kattis")
+    assert dict(suite.judge.files) == {"check.py": b"x", "more.py": b"y"}
+    assert [test.judge_args for test in suite.tests] == [("--all",), ("--few", "a b")]
+    assert suite.compare == Comparison()
+
+
+@pytest.mark.parametrize(
+    ("about", "validator"),
+    [
+        ("validation: custom interactive", "output_validators/talk.py"),
+        ("problem_format_version: 2023-07\ntype: interactive", "output_validator/talk.py"),
+    ],
+)
+def test_an_interactive_package_has_an_interactor(tmp_path: Path, about: str, validator: str) -> None:
+    judge = read_suite(files(tmp_path, **TEST, **{"problem.yaml": f"{about}\n", validator: "x"})).judge
+    assert judge is not None
+    assert (judge.field, judge.files) == ("interactor", (("talk.py", b"x"),))
+    assert judge.in_language_of(LANGUAGES)["interactor"].language == "python"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"problem.yaml": "validation: custom\n"}, "says that it has an output validator"),
+        (
+            {"problem.yaml": "validation: custom\n", "output_validators/a.py": "", "output_validators/b.py": ""},
+            "several output validators",
+        ),
+    ],
+)
+def test_a_package_that_cannot_be_judged_right_is_refused(
+    tmp_path: Path, content: dict[str, str | bytes], message: str
+) -> None:
+    with pytest.raises(BadInput, match=message):
+        read_suite(files(tmp_path, **TEST, **content))
+
+
+def test_a_judge_in_a_language_that_is_not_served_is_told_once(tmp_path: Path) -> None:
+    about: dict[str, str | bytes] = {"problem.yaml": "validation: custom\n", "output_validators/check.rs": ""}
+    judge = read_suite(files(tmp_path, **TEST, **about)).judge
+    assert judge is not None
+    with pytest.raises(BadInput, match="--tests: the checker of this problem cannot be run here"):
+        judge.in_language_of(LANGUAGES)
+
+
+POLYGON = """<problem>
+<judging><testset><time-limit>1500</time-limit><memory-limit>67108864</memory-limit></testset></judging>
+<assets><checker type="testlib"><source path="files/check.cpp" type="cpp.g++17"/></checker></assets></problem>"""
 
 
 def test_polygon_folders_are_read(tmp_path: Path) -> None:
-    files(
-        tmp_path,
-        **{"problem.xml": "<problem/>", "tests/01": "1", "tests/01.a": "1", "tests/02": "2", "tests/02.a": "2"},
-    )
-    assert [test.name for test in read_suite(tmp_path).tests] == ["01", "02"]
+    tests: dict[str, str | bytes] = {"tests/01": "1", "tests/01.a": "1", "tests/02": "2", "tests/02.a": "2"}
+    plain = read_suite(files(tmp_path / "plain", **tests, **{"problem.xml": "<problem/>"}))
+    assert ([test.name for test in plain.tests], plain.judge) == (["01", "02"], None)
+    checked = {"problem.xml": POLYGON, "files/check.cpp": "x", "files/testlib.h": "y"}
+    suite = read_suite(files(tmp_path / "checked", **tests, **checked))
+    assert suite.judge is not None
+    assert (suite.judge.field, suite.judge.convention, suite.judge.entrypoint) == ("checker", "testlib", "check.cpp")
+    assert dict(suite.judge.files) == {"check.cpp": b"x", "testlib.h": b"y"}
+    assert (suite.limits.cpu_seconds, suite.limits.memory_bytes) == (1.5, 64 * 2**20)
+    with pytest.raises(BadInput, match=r"problem\.xml"):
+        read_suite(files(tmp_path / "broken", **tests, **{"problem.xml": "<problem"}))
 
 
 @pytest.mark.parametrize(

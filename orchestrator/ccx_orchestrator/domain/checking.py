@@ -70,6 +70,7 @@ def _says_wrong(code: int, convention: CheckerConvention) -> bool:
 
 
 def _told(sentence: str, feedback: str) -> str:
-    line = next((line.strip() for line in feedback.splitlines() if line.strip()), "")
+    lines = [line.strip() for line in feedback.splitlines() if line.strip()] or [""]
+    line = lines[-1] if lines[0].startswith("Traceback") else lines[0]
     shown = line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]}…"
     return f"{sentence}: {shown}" if shown else f"{sentence}."

@@ -56,10 +56,12 @@ def grade_all(
     from ccx.cli.grading import reports
     from ccx.cli.grading.grades import Kept
     from ccx.cli.grading.likeness import find_alike
+    from ccx.cli.grading.packages import read_suite
     from ccx.cli.grading.people import find_people
-    from ccx.cli.grading.suite import read_suite
 
     people, suite = find_people(submissions), read_suite(tests)
+    if compare and suite.judge:
+        raise BadInput(f"--compare: cannot be used, for this problem has its own {suite.judge.field}.")
     if compare:
         suite = replace(suite, compare=parse_comparison(compare))
     limits = suite.limits.model_copy(update=parse_limits(limit or ()).model_dump(exclude_none=True))
@@ -90,7 +92,10 @@ async def _grade(
     from ccx.cli.grading.grades import Assignment, grade
 
     async with open_client(server) as client:
-        assignment = Assignment(suite, await client.languages(), language, limits)
+        languages = await client.languages()
+        if suite.judge:
+            suite.judge.in_language_of(languages)  # said once, not for everybody
+        assignment = Assignment(suite, languages, language, limits)
         before = kept.read() if resume else {}
         done = [found for person in people if (found := before.get((person.name, assignment.digest(person))))]
         kept.begin(done)

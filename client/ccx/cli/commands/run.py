@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ccx.cli.options.compare_option import parse_comparison
+from ccx.cli.options.judge import CheckerOption, InteractorOption, TestlibOption, judge_of
 from ccx.cli.options.limit_option import parse_limits
 from ccx.cli.options.program import (
     ArtifactOption,
@@ -49,6 +50,9 @@ def run(
     run_option: RunOptionOption = None,
     expect: ExpectOption = None,
     compare: CompareOption = None,
+    checker: CheckerOption = None,
+    interactor: InteractorOption = None,
+    testlib: TestlibOption = False,
     artifact: ArtifactOption = None,
     artifacts_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where artifacts are written.")] = Path(),
     interactive: Annotated[
@@ -66,10 +70,14 @@ def run(
     runs, and its exit code is the exit code of ccx. What is piped in is its
     standard input, what stands after [bold]--[/] are its arguments.
     """
-    if interactive and (json or expect is not None):
-        raise BadInput("--interactive: a program that is typed to has no --json and no --expect; leave them out.")
+    is_judged = expect is not None or checker is not None or interactor is not None
+    if interactive and (json or is_judged):
+        raise BadInput(
+            "--interactive: a program that is typed to has no --json, --expect, --checker or --interactor; "
+            "leave them out."
+        )
     sources = collect(files)
-    stdin, typed = _input(sources, interactive=interactive, needs_all=json or expect is not None)
+    stdin, typed = _input(sources, interactive=interactive, needs_all=json or is_judged)
     program = Program(
         sources=sources,
         language=language,
@@ -81,6 +89,7 @@ def run(
         compare=parse_comparison(compare),
         limits=parse_limits(limit or ()),
         artifacts=tuple(artifact or ()),
+        judge=judge_of(checker, interactor, testlib=testlib),
         stdin=stdin,
     )
     presentation = Presentation(quiet, json, artifacts_dir, has_input=interactive or has_input())

@@ -11,6 +11,7 @@ import typer
 
 from ccx.cli.options import completion
 from ccx.cli.options.compare_option import parse_comparison
+from ccx.cli.options.judge import CheckerOption, InteractorOption, TestlibOption, judge_of
 from ccx.cli.options.limit_option import parse_limits
 from ccx.cli.options.program import (
     ArtifactOption,
@@ -62,6 +63,9 @@ def submit(
     run_option: RunOptionOption = None,
     expect: ExpectOption = None,
     compare: CompareOption = None,
+    checker: CheckerOption = None,
+    interactor: InteractorOption = None,
+    testlib: TestlibOption = False,
     artifact: ArtifactOption = None,
     json: JsonOption = False,
     server: NamedServerOption = None,
@@ -82,6 +86,7 @@ def submit(
         compare=parse_comparison(compare),
         limits=parse_limits(limit or ()),
         artifacts=tuple(artifact or ()),
+        judge=judge_of(checker, interactor, testlib=testlib),
         stdin=read_stdin(),
     )
     submission = asyncio.run(_submit(_named(server), program))

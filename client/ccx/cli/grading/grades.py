@@ -40,6 +40,7 @@ class GradedTest(BaseModel):
     name: str
     verdict: Verdict
     message: str = ""
+    feedback: str = ""
     stderr: str = ""
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
@@ -93,11 +94,12 @@ class Assignment:
         named = named_language(self.language, self.languages) if self.language else None
         entrypoint = main_file(person.files, [named] if named else self.languages)
         language = named or language_of(entrypoint, self.languages)
+        judge: dict[str, Any] = self.suite.judge.in_language_of(self.languages) if self.suite.judge else {}
         try:
             files = tuple(SourceFile.of(name, data) for name, data in person.files.items())
             return [
                 SubmissionRequest(
-                    language=language.name, files=files, entrypoint=entrypoint, limits=self.limits, cases=cases
+                    language=language.name, files=files, entrypoint=entrypoint, limits=self.limits, cases=cases, **judge
                 )
                 for cases in self._batches()
             ]
@@ -174,9 +176,11 @@ def _grade(assignment: Assignment, person: Person, parts: list[Submission | str]
             grade.compiler = (part.compile.stderr or part.compile.stdout)[:KEPT_CHARACTERS]
         grade.tests += [_test(part, case) for case in part.cases]
     names = {test.name: test for test in grade.tests}
-    verdict = next((part.verdict for part in parts if isinstance(part, Submission) and part.verdict), None)
+    ended = next((part for part in parts if isinstance(part, Submission) and part.verdict), None)
+    verdict, message = (ended.verdict, ended.message) if ended else (None, None)
     grade.tests = [
-        names.get(test.name) or GradedTest(name=test.name, verdict=verdict or Verdict.INTERNAL_ERROR)
+        names.get(test.name)
+        or GradedTest(name=test.name, verdict=verdict or Verdict.INTERNAL_ERROR, message=message or "")
         for test in assignment.suite.tests
     ]
     grade.points = assignment.suite.score([test.verdict is Verdict.OK for test in grade.tests])
@@ -189,6 +193,7 @@ def _test(submission: Submission, case: CaseResult) -> GradedTest:
         name=case.name,
         verdict=case.verdict or submission.verdict or Verdict.INTERNAL_ERROR,
         message=(case.message or "")[:KEPT_CHARACTERS],
+        feedback=(case.feedback or "")[:KEPT_CHARACTERS],
         stderr=stderr[-KEPT_CHARACTERS:],
         cpu_seconds=case.cpu_seconds,
         wall_seconds=case.wall_seconds,

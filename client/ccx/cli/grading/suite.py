@@ -1,21 +1,29 @@
-"""The tests of an assignment: pairs of input and answer, in folders that are groups; problem packages of Kattis and
-DOMjudge; folders of Codeforces' Polygon.
-"""
+"""The tests of an assignment: pairs of input and answer, in folders that are groups."""
 
 from __future__ import annotations
 
-import itertools
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
-from ccx.cli.options.compare_option import parse_comparison
+from ccx.cli.options.language_choice import language_of
 from ccx.errors import BadInput
-from ccx.wire import CaseRequest, Comparison, LimitOverrides, encode_shortly
+from ccx.wire import (
+    CaseRequest,
+    Checker,
+    CheckerConvention,
+    Comparison,
+    LanguageInfo,
+    LimitOverrides,
+    SourceFile,
+    encode_shortly,
+)
 
 ANSWERS = (".ans", ".out", ".a")
 POINTS_FILE = "points"
+JUDGE_SECONDS = 60.0  # as the problem package format has it where a package says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,7 @@ class SuiteTest:
     stdin: bytes
     expected: str | None
     args: tuple[str, ...] = ()
+    judge_args: tuple[str, ...] = ()
 
     def request(self, compare: Comparison) -> CaseRequest:
         """As a case of a submission."""
@@ -38,7 +47,43 @@ class SuiteTest:
             args=self.args,
             expected_stdout=self.expected,
             compare=compare,
+            checker_args=self.judge_args,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteJudge:
+    """The checker or interactor of a problem package."""
+
+    field: Literal["checker", "interactor"]
+    files: tuple[tuple[str, bytes], ...]
+    convention: CheckerConvention
+    entrypoint: str | None = None
+
+    def in_language_of(self, languages: Sequence[LanguageInfo]) -> dict[str, Any]:
+        """As the field of a submission. Raises BadInput where no language here is its own."""
+        try:
+            entrypoint = self.entrypoint or self._main_file(languages)
+            language = language_of(entrypoint, languages)
+        except BadInput as error:
+            raise BadInput(f"--tests: the {self.field} of this problem cannot be run here: {error}") from error
+        most = language.highest_limits
+        files = tuple(SourceFile.of(name, data) for name, data in self.files)
+        limits = LimitOverrides(
+            cpu_seconds=min(most.cpu_seconds, JUDGE_SECONDS), wall_seconds=min(most.wall_seconds, 2 * JUDGE_SECONDS)
+        )
+        checker = Checker(
+            language=language.name, files=files, entrypoint=entrypoint, limits=limits, convention=self.convention
+        )
+        return {self.field: checker}
+
+    def _main_file(self, languages: Sequence[LanguageInfo]) -> str:
+        """The one called main, or else the first by name in a language served, as problemtools has it."""
+        names = sorted(name for name, _ in self.files)
+        suffixes = tuple(suffix for language in languages for suffix in language.suffixes)
+        sources = [name for name in names if name.endswith(suffixes)]
+        mains = [name for name in sources if PurePosixPath(name).stem == "main"]
+        return (mains or sources or names)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +94,7 @@ class Suite:
     points: dict[str, float] = field(default_factory=dict)
     compare: Comparison = Comparison()  # noqa: RUF009  (frozen)
     limits: LimitOverrides = LimitOverrides()  # noqa: RUF009
+    judge: SuiteJudge | None = None
 
     @property
     def most_points(self) -> float:
@@ -63,23 +109,8 @@ class Suite:
         return sum(self.points[name] * all(each) if name in self.points else sum(each) for name, each in groups.items())
 
 
-def read_suite(place: Path) -> Suite:
-    """The tests in a folder, whatever kind it is of. Raises BadInput."""
-    if not place.is_dir():
-        raise BadInput(f"--tests: {str(place)!r} is no folder; name one with pairs of .in and .ans or .out files.")
-    if (place / "problem.yaml").exists():
-        return _package(place)
-    if (place / "problem.xml").exists():
-        place /= "tests"
-    tests, points = _pairs(place)
-    if not tests:
-        raise BadInput(
-            f"--tests: there is no test in {str(place)!r}: neither pairs of .in and .ans files nor 01 and 01.a."
-        )
-    return Suite(tuple(tests), points)
-
-
-def _pairs(place: Path) -> tuple[list[SuiteTest], dict[str, float]]:
+def pairs(place: Path) -> tuple[list[SuiteTest], dict[str, float]]:
+    """The tests in a folder, and the points of those groups that say them. Raises BadInput."""
     tests: list[SuiteTest] = []
     points: dict[str, float] = {}
     for path in sorted(place.rglob("*"), key=lambda one: (one.parent.as_posix(), _natural(one.name))):
@@ -90,8 +121,8 @@ def _pairs(place: Path) -> tuple[list[SuiteTest], dict[str, float]]:
             stem = path.name.removesuffix(".in")
             args = path.with_name(f"{stem}.args")
             name = f"{group}/{stem}" if group else stem
-            words = tuple(shlex.split(_text(args))) if args.exists() else ()
-            tests.append(SuiteTest(name, group, path.read_bytes(), _text(answer) if answer.exists() else None, words))
+            words = tuple(shlex.split(text_in(args))) if args.exists() else ()
+            tests.append(SuiteTest(name, group, path.read_bytes(), text_in(answer) if answer.exists() else None, words))
     return tests, points
 
 
@@ -103,68 +134,8 @@ def _answer_of(path: Path) -> Path | None:
     return polygon if not path.suffix and polygon.exists() else None
 
 
-def _package(place: Path) -> Suite:
-    about = _yaml(place / "problem.yaml")
-    validation = str(about.get("validation", "default")).split()
-    if validation[0] != "default" or (place / "output_validators").is_dir():
-        raise BadInput(
-            "--tests: this problem has an output validator of its own, or is interactive; ccx compares output alone."
-        )
-    tests: list[SuiteTest] = []
-    points: dict[str, float] = {}
-    for part in ("sample", "secret"):
-        if (place / "data" / part).is_dir():
-            found, of_part = _pairs(place / "data" / part)
-            groups = {test.group for test in found}
-            tests += [
-                SuiteTest(
-                    f"{part}/{test.name}", f"{part}/{test.group}".rstrip("/"), test.stdin, test.expected, test.args
-                )
-                for test in found
-            ]
-            points |= {f"{part}/{name}".rstrip("/"): value for name, value in of_part.items()}
-            for group in groups:
-                settings = _yaml(place / "data" / part / group / "testdata.yaml")
-                if "accept_score" in settings:
-                    points[f"{part}/{group}".rstrip("/")] = float(settings["accept_score"])
-    if not tests:
-        raise BadInput(f"--tests: there is no test in {str(place / 'data')!r}.")
-    flags = str(about.get("validator_flags") or _yaml(place / "data/testdata.yaml").get("output_validator_flags") or "")
-    limits = about.get("limits") or {}
-    seconds = limits.get("time_limit") or _number_in(place / ".timelimit")
-    memory = limits.get("memory")
-    return Suite(
-        tuple(tests),
-        points,
-        _comparison(flags),
-        LimitOverrides(
-            cpu_seconds=float(seconds) if seconds else None,
-            memory_bytes=int(memory) * 2**20 if memory else None,
-        ),
-    )
-
-
-def _comparison(flags: str) -> Comparison:
-    """Kattis' flags, in our words: by default its validator compares words without regard to case."""
-    words, given = ["tokens"], flags.split()
-    if "case_sensitive" not in given:
-        words.append("ignore-case")
-    names = {"float_tolerance": "float", "float_absolute_tolerance": "abs", "float_relative_tolerance": "rel"}
-    words += [f"{names[flag]}={value}" for flag, value in itertools.pairwise(given) if flag in names]
-    return parse_comparison(",".join(words))
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        found = yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{str(path)!r} cannot be read: {' '.join(str(error).split())}.") from error
-    return found if isinstance(found, dict) else {}
-
-
-def _text(path: Path) -> str:
+def text_in(path: Path) -> str:
+    """The text of a file. Raises BadInput."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -173,12 +144,13 @@ def _text(path: Path) -> str:
 
 def _points(path: Path) -> float:
     try:
-        return float(_text(path))
+        return float(text_in(path))
     except ValueError as error:
         raise BadInput(f"{str(path)!r} must hold a number: the points of its folder.") from error
 
 
-def _number_in(path: Path) -> float | None:
+def number_in(path: Path) -> float | None:
+    """The number that a file holds, if it is there and holds one."""
     try:
         return float(path.read_text())
     except (OSError, ValueError):

@@ -18,6 +18,7 @@ from ccx.wire.complaints import first_complaint
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ccx.cli.options.judge import JudgeFile
     from ccx.cli.options.sources import Sources
     from ccx.client import Client
     from ccx.wire import LanguageInfo, LimitOverrides
@@ -92,6 +93,7 @@ class Program:
     compare: Comparison
     limits: LimitOverrides
     artifacts: tuple[str, ...]
+    judge: JudgeFile | None = None
 
 
 async def request_for(client: Client, program: Program) -> SubmissionRequest:
@@ -131,6 +133,7 @@ def request_of(program: Program, languages: Sequence[LanguageInfo]) -> Submissio
                 "run_options": program.run_options,
                 "limits": program.limits,
                 "artifacts": program.artifacts,
+                **(program.judge.as_field(languages) if program.judge else {}),
                 **case,
             }
         )
