@@ -126,7 +126,7 @@ def test_an_image_is_small_and_its_size_is_said(
 def demo(tmp_path: Path, engine: docker.DockerClient) -> Iterator[Path]:
     """An images folder with one more language in it, made from the Python image."""
     images = tmp_path / "images"
-    for folder in ("runner", "rootfs", "linker"):
+    for folder in ("runner", "rootfs", "linker", "interpreter"):
         shutil.copytree(IMAGES / folder, images / folder)
     shutil.copytree(IMAGES / "python", images / "demo")
     description = images / "demo/language.toml"

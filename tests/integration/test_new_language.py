@@ -84,7 +84,7 @@ def name(suite: str) -> Iterator[str]:
 def folder(tmp_path: Path, name: str) -> Path:
     """A folder of images with one language, and what every image is made from."""
     images = tmp_path / "images"
-    for shared in ("runner", "rootfs", "linker"):
+    for shared in ("runner", "rootfs", "linker", "interpreter"):
         shutil.copytree(IMAGES / shared, images / shared)
     shell = images / name
     shell.mkdir()

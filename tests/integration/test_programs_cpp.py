@@ -24,7 +24,7 @@ HELLO = "#include <bits/stdc++.h>\nusing namespace std;\n"
 @pytest.fixture(scope="module")
 def node(suite: str, tmp_path_factory: pytest.TempPathFactory, images: None) -> Iterator[NodeProcess]:
     folder = tmp_path_factory.mktemp("cpp")
-    for shared in ("runner", "rootfs", "linker"):
+    for shared in ("runner", "rootfs", "linker", "interpreter"):
         shutil.copytree(IMAGES / shared, folder / "images" / shared)
     shutil.copytree(IMAGES / "cpp", folder / "images" / NAME)
     description = folder / "images" / NAME / "language.toml"

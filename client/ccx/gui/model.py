@@ -116,7 +116,8 @@ class Workspace:
 
 def language_of(name: str, languages: Sequence[LanguageInfo]) -> str | None:
     """The language whose sources end as this name does."""
-    return next((one.name for one in languages if name.endswith(tuple(one.suffixes))), None)
+    found = [one for one in languages if name.endswith(tuple(one.suffixes))]
+    return next((one.name for one in sorted(found, key=lambda one: one.by_name_only)), None)
 
 
 def read_document(path: Path, root: Path | None = None) -> Document:

@@ -163,6 +163,9 @@ class LanguageInfo(Answer):
     suffixes: tuple[str, ...]
     version: str
     image: str
+    by_name_only: bool = Field(
+        default=False, description="Where another language has the same suffixes, theirs are its own."
+    )
     default_limits: Limits
     highest_limits: Limits
 

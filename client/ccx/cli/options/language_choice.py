@@ -40,6 +40,8 @@ def language_of(entrypoint: str, languages: Sequence[LanguageInfo]) -> LanguageI
     """The language its suffix says. Raises BadInput where it says none, or several."""
     suffix = PurePosixPath(entrypoint).suffix
     found = [language for language in languages if suffix in language.suffixes]
+    if len(found) > 1:
+        found = [language for language in found if not language.by_name_only] or found
     if len(found) == 1:
         return found[0]
     if found:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 # Beside the language's own folder, every image is made from these.
-SHARED = ("rootfs/**/*", "linker/*.c", "runner/Makefile", "runner/*.c", "runner/*.h")
+SHARED = ("rootfs/**/*", "linker/*.c", "interpreter/*", "runner/Makefile", "runner/*.c", "runner/*.h")
 
 Files = Mapping[str, bytes]
 

@@ -184,6 +184,7 @@ def _info(language: Language, image: Image | None) -> LanguageInfo:
         suffixes=language.suffixes,
         version=image.version if image else "",
         image=image.id if image else "",
+        by_name_only=language.by_name_only,
         default_limits=_wire(language.limits.default),
         highest_limits=_wire(language.limits.highest),
     )
