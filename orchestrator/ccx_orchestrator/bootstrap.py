@@ -42,6 +42,7 @@ from ccx_orchestrator.docker_host.pool import Pool, stock_for
 from ccx_orchestrator.docker_host.sandboxes.hardening import Owner, Runtime
 from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandboxes
 from ccx_orchestrator.domain.dispatch import Capacity, Dispatch
+from ccx_orchestrator.domain.limits import Limits
 from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.domain.stocking import Policy
 from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
@@ -198,7 +199,14 @@ def _connect(settings: Settings, here: _Here, store: Keeper, meter: Meter) -> _P
     links: dict[str, NodeLink] = {}
     capacity = Capacity(settings.max_tasks, 0, frozenset(here.languages.names()))
     dispatcher = Dispatcher(Dispatch(capacity), here.executor, links, UnservedLanes(settings.unserved_seconds))
-    roster = Roster(dispatcher, lambda url: SlaveLink(url, identity), links, this.incarnation, utc_now)
+
+    def default_of(name: str) -> Limits | None:
+        language = here.languages.described(name)
+        return language.limits.default if language else None
+
+    roster = Roster(
+        dispatcher, lambda url: SlaveLink(url, identity), links, this.incarnation, utc_now, default_of=default_of
+    )
     catalogue = ClusterCatalogue(
         here.languages,
         here.languages.described,

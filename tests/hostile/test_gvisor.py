@@ -20,6 +20,7 @@ import pytest
 from ccx.client import Client
 from ccx.wire import CaseResult, Submission, Verdict
 from ccx_orchestrator.doctor.sandboxes import FOLDER
+from tests.support.judges import CHECKERS, GUESSERS, INTERACTOR, SPLITS, UPPER, checker_in, judge
 from tests.support.node import NodeProcess, containers_with, engine_client, eventually, sandboxes_of, submission
 from tests.support.own_engine import IS_POSSIBLE, OwnEngine, own_engine
 
@@ -135,6 +136,34 @@ async def test_every_case_finds_the_files_as_they_were(gvisor: Gvisor) -> None:
     results = await gvisor.in_every_language(SUM, cases=[{"stdin": "2 3\n"}, {"stdin": "4 5\n"}])
     told = {(result.verdict, *(case.stdout for case in result.cases)) for result in results.values()}
     assert told == {(Verdict.OK, "5\n", "9\n")}, results
+
+
+async def test_a_checker_judges_on_a_kernel_of_its_own(gvisor: Gvisor) -> None:
+    for language in CHECKERS:
+        cases = [{"stdin": "9"}, {"stdin": "7"}]
+        program = SPLITS.replace("n - n // 3", "n - n // 3 + (n == 7)")
+        result = await gvisor.run("python", program, cases=cases, checker=checker_in(language))
+        assert [case.verdict for case in result.cases] == ["ok", "wrong_answer"], result
+
+
+async def test_an_interactor_talks_from_kernel_to_kernel(gvisor: Gvisor) -> None:
+    for language, (_, source) in GUESSERS.items():
+        result = await gvisor.run(language, source, stdin="99", interactor=judge(INTERACTOR))
+        assert (result.verdict, result.cases[0].feedback) == (Verdict.OK, "7 turns"), result
+
+
+async def test_a_case_has_its_files_and_leaves_one(gvisor: Gvisor) -> None:
+    cases = [
+        {
+            "files": [{"name": "input.txt", "content": text}],
+            "output_file": "output.txt",
+            "expected_stdout": text.upper(),
+        }
+        for text in ("one", "two")
+    ]
+    programs = {language: source for language, (_, source) in UPPER.items()}
+    results = await gvisor.in_every_language(programs, cases=cases)
+    assert {result.verdict for result in results.values()} == {Verdict.OK}, results
 
 
 async def test_memory_is_limited_and_named(gvisor: Gvisor) -> None:

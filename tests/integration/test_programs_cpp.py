@@ -1,56 +1,26 @@
-"""C++, which is built where somebody asks for it: here under another name, for no other node to come upon it."""
+"""C++, which is built where somebody asks for it."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ccx.client import Client
 from ccx.wire import Verdict
-from tests.support.node import NodeProcess, Runs, ccx_command, ccx_environment, engine_client, runs_on, told
+from tests.support.by_name import node_built_by_name
+from tests.support.node import NodeProcess, Runs, runs_on, told
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
-IMAGES = Path(__file__).parents[2] / "images"
-NAME = "cpp-of-the-tests"
 HELLO = "#include <bits/stdc++.h>\nusing namespace std;\n"
 
 
 @pytest.fixture(scope="module")
 def node(suite: str, tmp_path_factory: pytest.TempPathFactory, images: None) -> Iterator[NodeProcess]:
-    folder = tmp_path_factory.mktemp("cpp")
-    for shared in ("runner", "rootfs", "linker", "interpreter"):
-        shutil.copytree(IMAGES / shared, folder / "images" / shared)
-    shutil.copytree(IMAGES / "cpp", folder / "images" / NAME)
-    description = folder / "images" / NAME / "language.toml"
-    description.write_text(description.read_text().replace('name = "cpp"', f'name = "{NAME}"'))
-    environment = {"CCX_IMAGES_DIR": str(folder / "images")}
-
-    def build(*names: str) -> str:
-        command = ccx_command("images", "build", *names)
-        done = subprocess.run(
-            command, env=ccx_environment(**environment), capture_output=True, text=True, check=False, timeout=500
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    try:
-        assert build() == ""  # by name only
-        assert "ready, g++ 14" in build(NAME)
-        assert "up to date" in build()
-        with NodeProcess(f"{suite}-cpp", folder, "2", **environment) as node:
-            yield node
-    finally:
-        with engine_client() as engine:
-            for image in (*engine.images.list(f"ccx-{NAME}"), *engine.images.list("ccx-build")):
-                for tag in image.tags:
-                    if NAME in tag:
-                        engine.images.remove(tag, force=True)
+    with node_built_by_name("cpp", "g++ 14", suite, tmp_path_factory.mktemp("cpp")) as node:
+        yield node
 
 
 @pytest.fixture

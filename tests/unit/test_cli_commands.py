@@ -33,6 +33,7 @@ C: dict[str, Any] = {
     "suffixes": [".c", ".h"],
     "version": "gcc 14.2.0",
     "image": "ccx-c",
+    "by_name_only": False,
     "default_limits": LIMITS,
     "highest_limits": LIMITS | {"cpu_seconds": 60},
 }

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ccx_orchestrator.domain.breaker import Breaker
 from ccx_orchestrator.domain.dispatch import HERE, Capacity, Dispatch, Lane
+from ccx_orchestrator.domain.limits import Limits
 from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
 
 C, JAVA = Lane("c"), Lane("java")
+LESS = Limits(cpu_seconds=2, wall_seconds=4, memory_bytes=64 << 20, processes=8, output_bytes=99, file_bytes=99)
+MORE = replace(LESS, memory_bytes=128 << 20)
 
 
 def capacity(slots: int, *languages: str, foreign: int = 0, is_open: bool = True) -> Capacity:
@@ -25,16 +30,27 @@ def place_all(made: Dispatch, count: int, lane: Lane = C) -> list[str | None]:
     return [made.place(f"{lane.language}-{number}", lane, 0.0) for number in range(count)]
 
 
+def test_what_asks_for_more_goes_where_that_is_allowed() -> None:
+    made = Dispatch(Capacity(0, 0, frozenset()))
+    made.hear("strict", Capacity(2, 0, frozenset({"c"}), highest={"c": LESS}), 0.0)
+    asks_for_more = Lane("c", limits=MORE.numbers())
+    assert made.place("a", Lane("c"), 0.0) == "strict"
+    assert made.place("b", asks_for_more, 0.0) is None
+    assert not made.serves(asks_for_more)
+    made.hear("generous", Capacity(1, 0, frozenset({"c"}), highest={"c": MORE}), 0.0)
+    assert made.place("b", asks_for_more, 0.0) == "generous"
+
+
 def test_a_submission_with_a_checker_goes_where_both_languages_are() -> None:
     made = Dispatch(Capacity(1, 0, frozenset({"c"})))
     for name, languages in {"one": {"c"}, "two": {"c", "java"}, "three": {"c", "java", "python"}}.items():
         made.hear(name, Capacity(2, 0, frozenset(languages)), 0.0)
-    both = Lane.of(("c", "java"))
+    both = Lane("c", others=("java",))
     assert [made.place(str(number), both, 0.0) for number in range(5)] == ["two", "three", "two", "three", None]
     assert made.place("c alone", C, 0.0) == HERE
     assert not made.has_room(both, 0.0)
     assert made.serves(both)
-    assert not made.serves(Lane.of(("c", "rust")))
+    assert not made.serves(Lane("c", others=("rust",)))
     made.lacks("two", "0", both, 0.0)
     assert made.place("again", both, 0.0) is None
 
@@ -154,9 +170,26 @@ def test_patience_ends_only_for_lanes_that_nobody_served_all_the_time() -> None:
 
 LANGUAGES = st.frozensets(st.sampled_from(["c", "java", "python"]))
 NAMES = st.sampled_from(["n1", "n2", "n3", "n4"])
-CAPACITIES = st.builds(Capacity, st.integers(0, 3), st.integers(0, 3), LANGUAGES, st.booleans())
+CEILINGS = st.fixed_dictionaries({"c": st.sampled_from([LESS, MORE])})
+CAPACITIES = st.builds(Capacity, st.integers(0, 3), st.integers(0, 3), LANGUAGES, st.booleans(), CEILINGS)
 SOME_LANGUAGES = st.lists(st.sampled_from(["c", "java", "python"]), min_size=1, unique=True)
-LANES = st.builds(Lane.of, SOME_LANGUAGES, is_forwarded=st.booleans())
+
+
+@st.composite
+def lanes(draw: st.DrawFn) -> Lane:
+    language, *others = draw(SOME_LANGUAGES)
+    limits = draw(st.sampled_from([(), LESS.numbers(), MORE.numbers()]))
+    return Lane(language, draw(st.booleans()), tuple(sorted(others)), limits)
+
+
+LANES = lanes()
+
+
+def allowed(there: Capacity, lane: Lane) -> bool:
+    """Whether the node has the languages, and all that is asked for is at most what it allows."""
+    most = there.highest.get(lane.language)
+    fits = most is None or all(asked <= limit for asked, limit in zip(lane.limits, most.numbers(), strict=False))
+    return fits and all(language in there.languages for language in lane.languages)
 
 
 class DispatchMachine(RuleBasedStateMachine):
@@ -209,7 +242,7 @@ class DispatchMachine(RuleBasedStateMachine):
             return
         assert not (lane.is_forwarded and place != HERE)
         there = self.here if place == HERE else self.told[place]
-        assert there.languages.issuperset(lane.languages)
+        assert allowed(there, lane)
         assert there.is_open
         assert place not in self.silent
         self.placed[name] = (place, lane)
@@ -217,14 +250,10 @@ class DispatchMachine(RuleBasedStateMachine):
 
     def could_run(self, lane: Lane) -> bool:
         """Somewhere that nothing but its room would keep it from."""
-        if (
-            self.here.languages.issuperset(lane.languages)
-            and HERE not in self.doubted
-            and self.ours(HERE) < self.here.slots
-        ):
+        if allowed(self.here, lane) and HERE not in self.doubted and self.ours(HERE) < self.here.slots:
             return True
         return not lane.is_forwarded and any(
-            there.languages.issuperset(lane.languages)
+            allowed(there, lane)
             and there.is_open
             and name not in self.silent | self.doubted
             and self.ours(name) + there.foreign < there.slots

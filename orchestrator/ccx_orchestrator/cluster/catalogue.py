@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 
 from ccx.errors import ImageMissing, UnknownLanguage
-from ccx.wire import LanguageInfo, NodeReport
+from ccx.wire import LanguageInfo, Limits, NodeReport
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.ports.languages import Catalogue
 
@@ -50,9 +51,18 @@ class ClusterCatalogue:
         return tuple(sorted(served | set(self._names() if self._is_cluster() else ())))
 
     def all(self) -> tuple[LanguageInfo, ...]:
-        """See `ports.Catalogue`. Where nodes differ, this node's own word counts, then the first to have told."""
+        """See `ports.Catalogue`. Where nodes differ, this node's own word counts, then the first to have told. The
+        limits are always those by which this node takes submissions in.
+        """
         languages = {language.name: language for language in self._here.all()}
         for report in self._reports():
             for language in report.languages:
-                languages.setdefault(language.name, language)
+                if language.name not in languages:
+                    languages[language.name] = self._with_own_limits(language)
         return tuple(languages[name] for name in sorted(languages))
+
+    def _with_own_limits(self, language: LanguageInfo) -> LanguageInfo:
+        if (described := self._described(language.name)) is None:
+            return language
+        own = {"default_limits": described.limits.default, "highest_limits": described.limits.highest}
+        return language.model_copy(update={name: Limits(**asdict(limits)) for name, limits in own.items()})

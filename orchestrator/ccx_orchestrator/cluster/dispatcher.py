@@ -131,7 +131,8 @@ class Dispatcher:
 
     def explanation(self, lane: Lane) -> str:
         """Why a submission of an overdue lane has to end."""
-        return f"No node that serves {' and '.join(lane.languages)} was there for {self._patience.seconds:g} s."
+        what = " and ".join(lane.languages) + (" with these limits" if lane.limits else "")
+        return f"No node that serves {what} was there for {self._patience.seconds:g} s."
 
     # Running
 
@@ -145,7 +146,7 @@ class Dispatcher:
 
         A program that is typed to is not run again: what was typed is gone.
         """
-        lane = self._lanes.get(submission_id, Lane.of(plan.languages))
+        lane = self._lanes.get(submission_id, Lane.of(plan))
         told = _Told(emit)
         failures = 0
         while True:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
 from ccx.wire import NodeHealth, NodeReport
 from ccx_orchestrator.domain.dispatch import Capacity
+from ccx_orchestrator.domain.limits import Limits
 from ccx_orchestrator.ports.nodes import NodeLink
 
 
@@ -38,17 +40,25 @@ class KnownNode:
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
-    def capacity(self) -> Capacity:
-        """What it reported, as the dispatch sees it."""
+    def capacity(self, default_of: Callable[[str], Limits | None]) -> Capacity:
+        """What it reported, as the dispatch sees it. `default_of`: what a program of a language may use here where its
+        request does not say it; a node that allows less is no place for it.
+        """
         report = self.report
         if report is None:
             raise AssertionError("nothing was heard of it")
+        highest = {one.name: Limits(**one.highest_limits.model_dump()) for one in report.languages}
         return Capacity(
             slots=report.slots,
             foreign=max(0, report.running + report.queued - report.held),
-            languages=frozenset(language.name for language in report.languages),
+            languages=frozenset(name for name, most in highest.items() if _allows(most, default_of(name))),
             is_open=not report.draining and not self.is_leaving,
+            highest=highest,
         )
+
+
+def _allows(most: Limits, default: Limits | None) -> bool:
+    return default is None or default.are_within(most)
 
 
 def health_of(report: NodeReport) -> NodeHealth:

@@ -17,6 +17,7 @@ from ccx.wire import NodeHealth, NodeReport
 from ccx_orchestrator.background import background
 from ccx_orchestrator.cluster.dispatcher import Dispatcher
 from ccx_orchestrator.cluster.known_node import KnownNode, Source, health_of
+from ccx_orchestrator.domain.limits import Limits
 from ccx_orchestrator.ports.nodes import NodeLink
 
 log = structlog.get_logger(__name__)
@@ -57,11 +58,14 @@ class Roster:
         own_incarnation: str,
         now: Callable[[], datetime],
         times: Times = Times(),
+        default_of: Callable[[str], Limits | None] = lambda _: None,
     ) -> None:
+        """`default_of`: what a program of a language may use where its request does not say it."""
         self._dispatcher = dispatcher
         self._open_link = open_link
         self._links = links
         self._own = own_incarnation
+        self._default_of = default_of
         self._now = now
         self._times = times
         self._members: dict[str, KnownNode] = {}
@@ -104,7 +108,7 @@ class Roster:
         member.is_leaving = True
         member.sources.discard(Source.ANNOUNCED)
         if member.report is not None:
-            self._dispatcher.hear(member.url, member.capacity())
+            self._dispatcher.hear(member.url, member.capacity(self._default_of))
         self._set_health(member, NodeHealth.DRAINING)
         return member
 
@@ -214,7 +218,7 @@ class Roster:
             return
         self._links[member.url] = member.link
         self._set_health(member, NodeHealth.DRAINING if member.is_leaving else health_of(report))
-        self._dispatcher.hear(member.url, member.capacity())
+        self._dispatcher.hear(member.url, member.capacity(self._default_of))
 
     async def _not_heard(self, member: KnownNode, reason: str) -> bool:
         now = monotonic()

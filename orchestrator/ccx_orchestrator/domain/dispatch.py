@@ -7,13 +7,16 @@ the report only, those of this node always exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
+from operator import ge
 from typing import NamedTuple
 
 from ccx_orchestrator.domain.breaker import Breaker
+from ccx_orchestrator.domain.limits import Limits
+from ccx_orchestrator.domain.plan import Plan
 
 HERE = ""  # this node, among the names of nodes
 SLACK = 64  # entries a heap may have beyond four for every node, before it is made anew
@@ -21,12 +24,14 @@ SLACK = 64  # entries a heap may have beyond four for every node, before it is m
 
 class Lane(NamedTuple):
     """Submissions that can run in the same places. A forwarded one runs here or not at all. `others` are the languages,
-    sorted, of programs that judge it.
+    sorted, of programs that judge it; `limits` what it may use, in the order of LIMIT_NAMES, where that is more than
+    the language's default.
     """
 
     language: str
     is_forwarded: bool = False
     others: tuple[str, ...] = ()
+    limits: tuple[float, ...] = ()
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -34,19 +39,30 @@ class Lane(NamedTuple):
         return (self.language, *self.others)
 
     @classmethod
-    def of(cls, languages: Sequence[str], *, is_forwarded: bool = False) -> Lane:
-        """The lane of a submission that needs these languages, its own first."""
-        return cls(languages[0], is_forwarded, tuple(languages[1:]))
+    def of(cls, plan: Plan, *, is_forwarded: bool = False) -> Lane:
+        """The lane of a submission."""
+        language, *others = plan.languages
+        is_usual = plan.limits.are_within(plan.language.limits.default)
+        return cls(language, is_forwarded, tuple(others), () if is_usual else plan.limits.numbers())
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What a node tells of itself. `foreign` counts what runs or waits there and was not sent from here."""
+    """What a node tells of itself. `foreign` counts what runs or waits there and was not sent from here; `highest` are
+    the most that it lets programs of a language use, where it is another node.
+    """
 
     slots: int
     foreign: int
     languages: frozenset[str]
     is_open: bool = True
+    highest: Mapping[str, Limits] = field(default_factory=dict)
+
+    def suffices(self, lane: Lane) -> bool:
+        """Whether it has the languages, and allows what is asked for."""
+        highest = self.highest.get(lane.language)
+        allows = not lane.limits or highest is None or all(map(ge, highest.numbers(), lane.limits))
+        return allows and self.languages.issuperset(lane.languages)
 
 
 @dataclass(slots=True)
@@ -69,10 +85,10 @@ class _Node:
         allowed = self.breaker.allowed(now, len(self.ours))
         return room if allowed is None else min(room, allowed)
 
-    def serves(self, languages: Iterable[str]) -> bool:
-        """Whether it can run these languages, now or a little later."""
-        has_them = (self.capacity.languages - self.lacking).issuperset(languages)
-        return has_them and self.is_reached and self.capacity.is_open
+    def serves(self, lane: Lane) -> bool:
+        """Whether it can run that lane's submissions, now or a little later."""
+        can = self.capacity.suffices(lane) and self.lacking.isdisjoint(lane.languages)
+        return can and self.is_reached and self.capacity.is_open
 
 
 class Dispatch:
@@ -152,7 +168,7 @@ class Dispatch:
         if submission in self._where:
             raise AssertionError(f"{submission} has a place already")
         here = self._nodes[HERE]
-        if here.capacity.languages.issuperset(lane.languages) and here.free(now) > 0:
+        if here.capacity.suffices(lane) and here.free(now) > 0:
             return self._put(here, submission, now)
         if lane.is_forwarded or (node := self._roomiest(lane, now)) is None:
             return None
@@ -177,13 +193,13 @@ class Dispatch:
     def serves(self, lane: Lane) -> bool:
         """Whether there is a node, busy or not, that could run it."""
         if lane.is_forwarded:
-            return self._nodes[HERE].serves(lane.languages)
-        return any(node.serves(lane.languages) for node in self._nodes.values())
+            return self._nodes[HERE].serves(lane)
+        return any(node.serves(lane) for node in self._nodes.values())
 
     def has_room(self, lane: Lane, now: float) -> bool:
         """Whether `place` would find one."""
         here = self._nodes[HERE]
-        if here.capacity.languages.issuperset(lane.languages) and here.free(now) > 0:
+        if here.capacity.suffices(lane) and here.free(now) > 0:
             return True
         return not lane.is_forwarded and self._roomiest(lane, now) is not None
 
@@ -213,7 +229,7 @@ class Dispatch:
             self._nodes[name].ours.discard(submission)
 
     def _roomiest(self, lane: Lane, now: float) -> _Node | None:
-        if lane.others:
+        if lane.others or lane.limits:
             return self._roomiest_of_all(lane, now)
         heap = self._heaps.get(lane.language, [])
         while heap:
@@ -227,9 +243,9 @@ class Dispatch:
         return None
 
     def _roomiest_of_all(self, lane: Lane, now: float) -> _Node | None:
-        """By a look at every node: few submissions need several languages."""
+        """By a look at every node: few submissions need several languages, or more than the usual limits."""
         others = [node for node in self._nodes.values() if node.name != HERE]
-        able = [node for node in others if node.serves(lane.languages) and node.free(now) > 0]
+        able = [node for node in others if node.serves(lane) and node.free(now) > 0]
         return min(able, key=lambda node: (-node.free(now), node.stamp), default=None)
 
     def _offer(self, node: _Node, now: float, *, anew: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from operator import le
 from typing import Annotated
 
 from pydantic import Field
@@ -24,6 +25,14 @@ class Limits:
     processes: Annotated[int, Field(gt=0)]
     output_bytes: Annotated[int, Field(gt=0)]
     file_bytes: Annotated[int, Field(gt=0)]
+
+    def numbers(self) -> tuple[float, ...]:
+        """All of them, in the order of LIMIT_NAMES."""
+        return tuple(getattr(self, name) for name in LIMIT_NAMES)
+
+    def are_within(self, others: Limits) -> bool:
+        """Whether none is above that of the others."""
+        return all(map(le, self.numbers(), others.numbers()))
 
 
 LIMIT_NAMES = tuple(field.name for field in fields(Limits))

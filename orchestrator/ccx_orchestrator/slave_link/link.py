@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from signal import Signals
 from typing import Literal
@@ -23,7 +23,17 @@ from ccx.errors import (
 )
 from ccx.interactive import Session
 from ccx.messages import Terminal
-from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, Lease, NodeInfo, NodeReport, SubmissionRequest, Usage, Verdict
+from ccx.wire import (
+    FORWARDED_HEADER,
+    TOKEN_HEADER,
+    Lease,
+    LimitOverrides,
+    NodeInfo,
+    NodeReport,
+    SubmissionRequest,
+    Usage,
+    Verdict,
+)
 from ccx_orchestrator.domain.controls import InputEnded, Signalled, Typed, WindowSize
 from ccx_orchestrator.domain.events import Event, Finished, Restarted, Started
 from ccx_orchestrator.domain.plan import Plan
@@ -154,6 +164,7 @@ def _forwarded(plan: Plan) -> SubmissionRequest:
     return plan.request.model_copy(
         update={
             "language": plan.language.name,
+            "limits": LimitOverrides(**asdict(plan.limits)),  # this node's word, whatever the other's usual ones are
             "priority": 0,
             "deadline_seconds": None,
             "callback_url": None,

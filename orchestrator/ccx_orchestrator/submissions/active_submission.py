@@ -59,7 +59,7 @@ class ActiveSubmission:
     @property
     def lane(self) -> Lane:
         """Where it can run."""
-        return Lane.of(self.transcript.plan.languages, is_forwarded=self.master is not None)
+        return Lane.of(self.transcript.plan, is_forwarded=self.master is not None)
 
     @property
     def id(self) -> str:

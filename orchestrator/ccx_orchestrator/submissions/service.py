@@ -313,7 +313,7 @@ class Submissions:
         request = by_name(request, lambda name: self._catalogue.find(name).name)
         now = self._clock()
         submission_id = self._ids.next(now.timestamp())
-        lane = Lane.of(plan.languages, is_forwarded=master is not None)
+        lane = Lane.of(plan, is_forwarded=master is not None)
         entry = Entry(submission_id, client, request.priority, size_of(request), lane)
         has_place = self._active.has_place(entry, lane)
         claimed = 1 if has_place or console or master else 0
