@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import cluster, floor, locks, long, measure, page, report
+from bench import cluster, floor, grading, locks, long, measure, page, report
 from bench.programs import PROGRAMS, Program, hello
 from bench.sides import PEERS_PYTHON, ROOT, Node, bare_host, docker_run, over_http, peer
 
@@ -39,11 +39,12 @@ class Effort:
     floor_rounds: int
     overflow_rounds: int
     nodes_seconds: float
+    graded: int
 
 
-FULL = Effort("full", PROGRAMS, 30, 60, 40, (0.25, 0.5, 0.75, 0.9), 100, 3, 5000, 30, 30, 60, 20)
+FULL = Effort("full", PROGRAMS, 30, 60, 40, (0.25, 0.5, 0.75, 0.9), 100, 3, 5000, 30, 30, 60, 20, 3_000)
 HELLOS = tuple(hello(language) for language in report.LANGUAGES)
-QUICK = Effort("quick: too few samples for more than an impression", HELLOS, 2, 2, 3, (0.5,), 10, 1, 40, 3, 3, 4, 3)
+QUICK = Effort("quick: too few samples for more than an impression", HELLOS, 2, 2, 3, (0.5,), 10, 1, 40, 3, 3, 4, 3, 30)
 
 
 def say(text: str) -> None:
@@ -90,6 +91,9 @@ async def main(effort: Effort) -> dict[str, Any]:
     say("other nodes")
     figures["overflow"] = await cluster.overflow(effort.overflow_rounds)
     figures["nodes"] = await cluster.by_nodes(effort.nodes_seconds)
+    say("grading a class, and very many")
+    figures["class"] = await grading.a_class()
+    figures["graded"] = await grading.many(effort.graded, effort.throughput_seconds)
     say("what a container costs")
     figures["floor"] = await asyncio.to_thread(floor.measure, effort.floor_rounds)
     figures["floor_crun"] = await asyncio.to_thread(floor.measure_crun, effort.floor_rounds)

@@ -253,3 +253,28 @@ def test_a_package_has_the_verdicts_of_bapctools(
     ours = graded(place, session_node.url)
     assert ours == expected(problem)
     assert ours == judged_by(place, ["bt", "run", "--no-bar"], r"\w+/(\S+): +([A-Z]+) ")
+
+
+def test_groups_have_points_and_flags_of_their_own(session_node: NodeProcess, tmp_path: Path) -> None:
+    """A validator that is told how far off an answer may be, by group."""
+    place = tmp_path / "near"
+    write(place / "problem.yaml", "validation: custom\nvalidator_flags: '0'\n")
+    write(
+        place / "output_validators/near.py",
+        "import sys\nwanted = int(open(sys.argv[2]).read())\n"
+        "sys.exit(42 if abs(int(sys.stdin.read()) - wanted) <= int(sys.argv[4]) else 43)\n",
+    )
+    for name, settings in {
+        "easy": "accept_score: 30\noutput_validator_flags: '10'\n",
+        "hard": "accept_score: 70\n",
+    }.items():
+        write(place / f"data/secret/{name}/testdata.yaml", settings)
+        for number in (1, 2):
+            write(place / f"data/secret/{name}/{number}.in", f"{number}\n")
+            write(place / f"data/secret/{name}/{number}.ans", f"{100 * number}\n")
+    for person, error in {"exact": 0, "near": 9, "far": 11}.items():
+        write(tmp_path / f"class/{person}/main.py", f"print(100 * int(input()) + {error})\n")
+    command = ccx_command("grade", "class", "--tests", place, "--server", session_node.url, "--json", "out.json")
+    subprocess.run(command, cwd=tmp_path, env=ccx_environment(), check=False, capture_output=True, timeout=90)
+    grades = json.loads((tmp_path / "out.json").read_text())["grades"]
+    assert {one["person"]: one["points"] for one in grades} == {"exact": 100, "near": 30, "far": 0}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -26,6 +26,20 @@ async def client(session_node: NodeProcess) -> AsyncIterator[Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def cold_node(suite: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    with NodeProcess(f"{suite}-cold", tmp_path_factory.mktemp("cold"), "2", CCX_POOL="False") as node:
+        yield node
+
+
+@pytest.fixture(params=["session_node", "cold_node"])
+async def warm_or_cold(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    """Of a node that starts sandboxes ahead, and of one that does not."""
+    node: NodeProcess = request.getfixturevalue(request.param)
+    async with Client(node.url) as client, asyncio.timeout(SECONDS):
+        yield client
+
+
 async def judged(client: Client, program: str, language: str = "python", **fields: Any) -> Submission:
     return await client.submit(submission(language, program, **fields))
 
@@ -38,10 +52,10 @@ def verdicts(result: Submission) -> list[str | None]:
 
 
 @pytest.mark.parametrize("language", CHECKERS)
-async def test_a_checker_in_any_language_judges_every_case(client: Client, language: str) -> None:
+async def test_a_checker_in_any_language_judges_every_case(warm_or_cold: Client, language: str) -> None:
     cases = [{"stdin": "9"}, {"stdin": "-10"}, {"stdin": "7"}]
     program = SPLITS.replace("n - n // 3", "n - n // 3 + (n == 7)")
-    result = await judged(client, program, cases=cases, checker=checker_in(language))
+    result = await judged(warm_or_cold, program, cases=cases, checker=checker_in(language))
     assert verdicts(result) == ["ok", "ok", "wrong_answer"], result
     assert [(case.feedback or "").split(" for ")[-1][:3].strip(" ,") for case in result.cases] == ["9", "-10", "7"]
 
@@ -173,10 +187,10 @@ async def test_sandboxes_of_checkers_are_gone_when_it_was_cancelled(node: NodePr
 
 
 @pytest.mark.parametrize("language", GUESSERS)
-async def test_a_program_and_an_interactor_talk(client: Client, language: str) -> None:
+async def test_a_program_and_an_interactor_talk(warm_or_cold: Client, language: str) -> None:
     name, source = GUESSERS[language]
     cases = [{"stdin": str(secret)} for secret in (49, 0, 99)]
-    result = await judged(client, {name: source}, language, cases=cases, interactor=judge(INTERACTOR))  # type: ignore[arg-type]
+    result = await judged(warm_or_cold, {name: source}, language, cases=cases, interactor=judge(INTERACTOR))  # type: ignore[arg-type]
     assert verdicts(result) == ["ok", "ok", "ok"], result
     assert [case.feedback for case in result.cases] == ["1 turns", "6 turns", "7 turns"]
     assert result.cases[0].stdout == "49\n"
@@ -240,7 +254,7 @@ async def test_testlib_has_interactors_too(client: Client) -> None:
 
 
 @pytest.mark.parametrize("language", UPPER)
-async def test_a_case_has_its_own_files_and_its_output_is_a_file(client: Client, language: str) -> None:
+async def test_a_case_has_its_own_files_and_its_output_is_a_file(warm_or_cold: Client, language: str) -> None:
     name, source = UPPER[language]
     cases = [
         {
@@ -251,7 +265,7 @@ async def test_a_case_has_its_own_files_and_its_output_is_a_file(client: Client,
         for text, expected in [("one\n", "ONE"), ("two\n", "TWO\n"), ("three", "FOUR")]
     ]
     files = {name: source, "input.txt": "the submission's own"}
-    result = await judged(client, files, language, cases=[*cases, cases[0] | {"files": []}])  # type: ignore[arg-type]
+    result = await judged(warm_or_cold, files, language, cases=[*cases, cases[0] | {"files": []}])  # type: ignore[arg-type]
     assert verdicts(result) == ["ok", "ok", "wrong_answer", "wrong_answer"], result
     assert result.message == "Its output is not the expected one. Line 1 is 'THREE'; expected was 'FOUR'."
     assert "THE SUBMISSION'S OWN" in (result.cases[3].message or "")

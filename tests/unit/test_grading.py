@@ -17,7 +17,7 @@ from ccx.cli.grading.grades import Assignment, Grade, GradedTest, Kept
 from ccx.cli.grading.likeness import find_alike
 from ccx.cli.grading.packages import read_suite
 from ccx.cli.grading.people import Person, find_people
-from ccx.cli.grading.reports import as_csv, as_json, as_junit, as_page, table
+from ccx.cli.grading.reports import as_csv, as_json, as_junit, as_page, as_spreadsheet, table
 from ccx.cli.grading.suite import Suite, SuiteTest
 from ccx.errors import BadInput
 from ccx.wire import Comparison, LimitOverrides, Verdict
@@ -319,3 +319,26 @@ def test_copies_are_found_though_names_have_changed_and_others_are_not() -> None
     )
     assert [(pair.one, pair.other) for pair in alike] == [("ada", "bob")]
     assert find_alike([Person("a", {"a": b"print(1)"}), Person("b", {"b": b"print(1)"})]) == []
+
+
+def test_a_spreadsheet_has_texts_and_numbers_and_no_formula() -> None:
+    suite = Suite((SuiteTest("1", "", b"", "x"), SuiteTest("=1+1", "", b"", "x")))
+    tests = [GradedTest(name="1", verdict=Verdict.OK), GradedTest(name="=1+1", verdict=Verdict.WRONG_ANSWER)]
+    grades = [
+        Grade(person=EVIL, digest="", language="c gcc", tests=tests, points=1.5),
+        Grade(person="nobody", digest="", trouble="@nothing"),
+    ]
+    with zipfile.ZipFile(io.BytesIO(as_spreadsheet(grades, suite))) as book:
+        sheet = ET.fromstring(book.read("xl/worksheets/sheet1.xml"))
+        texts = ["".join(one.itertext()) for one in ET.fromstring(book.read("xl/sharedStrings.xml"))]
+    name = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    assert sheet.findall(f".//{name}f") == []
+    rows = []
+    for row in sheet.iter(f"{name}row"):
+        values = [(cell.get("t"), cell.findtext(f"{name}v")) for cell in row]
+        rows.append([texts[int(value)] if kind == "s" else float(value) for kind, value in values if value])
+    assert rows[0][-2:] == ["1", "=1+1"]
+    assert rows[1][2:6] == ["wrong answer", 1.0, 2.0, 1.5]
+    assert rows[1][-2:] == ["ok", "wrong answer"]
+    assert rows[2][-1] == "@nothing"
+    assert "\x1b" not in str(rows[1][0])

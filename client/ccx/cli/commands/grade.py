@@ -18,7 +18,7 @@ from ccx.cli.standard_streams import write
 from ccx.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ccx.cli.grading.grades import Grade, Kept
     from ccx.cli.grading.likeness import Alike
@@ -41,6 +41,7 @@ def grade_all(
     compare: CompareOption = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="A page of everything, in one HTML file.")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="A line for each person.")] = None,
+    xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="The same as a spreadsheet.")] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="The same for programs.")] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="The same for a step of CI.")] = None,
     resume: Annotated[
@@ -71,7 +72,8 @@ def grade_all(
     write(sys.stdout, reports.table(grades, suite).encode())
     for pair in alike:
         write(sys.stderr, f"ccx: alike: {pair.one} and {pair.other}, {pair.share:.0%}\n".encode())
-    _write_reports(grades, suite, alike, submissions.name, {"report": report, "csv": csv, "json": json, "junit": junit})
+    wanted = {"report": report, "csv": csv, "xlsx": xlsx, "json": json, "junit": junit}
+    _write_reports(grades, suite, alike, submissions.name, wanted)
     kept.path.unlink(missing_ok=True)
     return 0 if all(one.verdict == "ok" for one in grades) else EXIT_NOT_ALL_RIGHT
 
@@ -122,15 +124,17 @@ def _write_reports(
 ) -> None:
     from ccx.cli.grading import reports
 
-    makers = {
+    makers: dict[str, Callable[[], str | bytes]] = {
         "report": lambda: reports.as_page(grades, suite, alike, title),
         "csv": lambda: reports.as_csv(grades, suite),
+        "xlsx": lambda: reports.as_spreadsheet(grades, suite),
         "json": lambda: reports.as_json(grades, suite, alike),
         "junit": lambda: reports.as_junit(grades, suite),
     }
     for kind, path in wanted.items():
         if path is not None:
             try:
-                path.write_text(makers[kind](), "utf-8", newline="")
+                made = makers[kind]()
+                path.write_bytes(made if isinstance(made, bytes) else made.encode())
             except OSError as error:
                 raise BadInput(f"--{kind}: {str(path)!r} cannot be written: {error.strerror}.") from error

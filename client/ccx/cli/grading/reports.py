@@ -18,6 +18,8 @@ from ccx.cli.output.harmless import harmless
 from ccx.errors import BadInput
 from ccx.wire import Verdict
 
+_COLUMNS = ("person", "language", "verdict", "passed", "tests", "points", "trouble")
+_RIGHT, _WRONG = {"font_color": "#0b6b3a"}, {"font_color": "#a81e1e"}
 # What spreadsheets take for the beginning of a formula (OWASP: CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # What XML 1.0 cannot hold, even escaped.
@@ -47,7 +49,7 @@ def as_csv(grades: Sequence[Grade], suite: Suite) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     tests = [test.name for test in suite.tests]
-    writer.writerow(["person", "language", "verdict", "passed", "tests", "points", "trouble", *map(_cell, tests)])
+    writer.writerow([*_COLUMNS, *map(_cell, tests)])
     for grade in grades:
         verdicts = {test.name: test.verdict.value for test in grade.tests}
         writer.writerow(
@@ -68,6 +70,36 @@ def as_csv(grades: Sequence[Grade], suite: Suite) -> str:
 def _cell(text: str) -> str:
     text = harmless(text)
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def as_spreadsheet(grades: Sequence[Grade], suite: Suite) -> bytes:
+    """The table as XLSX: numbers are numbers, and everything else is text whatever it looks like. Raises BadInput where
+    what makes it is not installed.
+    """
+    try:
+        from xlsxwriter import Workbook
+    except ImportError as error:
+        raise BadInput("--xlsx needs xlsxwriter: install it with pip install 'ccx[grade]'.") from error
+    out = io.BytesIO()
+    with Workbook(out, {"in_memory": True}) as book:
+        sheet = book.add_worksheet("Grades")
+        bold, right, wrong = (book.add_format(each) for each in ({"bold": True}, _RIGHT, _WRONG))
+        for column, title in enumerate((*_COLUMNS, *(test.name for test in suite.tests))):
+            sheet.write_string(0, column, harmless(title), bold)
+        for row, grade in enumerate(grades, 1):
+            texts = (grade.person, grade.language, grade.verdict.replace("_", " "))
+            for column, text in enumerate(texts):
+                sheet.write_string(row, column, harmless(text))
+            for column, number in enumerate((grade.passed, len(suite.tests), grade.points), len(texts)):
+                sheet.write_number(row, column, number)
+            sheet.write_string(row, len(_COLUMNS) - 1, harmless(grade.trouble))
+            for column, test in enumerate(grade.tests, len(_COLUMNS)):
+                is_right = test.verdict is Verdict.OK
+                sheet.write_string(row, column, test.verdict.value.replace("_", " "), right if is_right else wrong)
+        sheet.freeze_panes(1, 1)
+        sheet.autofilter(0, 0, len(grades), len(_COLUMNS) + len(suite.tests) - 1)
+        sheet.autofit()
+    return out.getvalue()
 
 
 def as_json(grades: Sequence[Grade], suite: Suite, alike: Sequence[Alike]) -> str:
