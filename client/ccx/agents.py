@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from ccx.client import Client
 from ccx.errors import CcxError
-from ccx.events import Done, Queued, Started
-from ccx.wire import CaseRequest, LimitOverrides, SourceFile, Submission, SubmissionRequest, Verdict
+from ccx.events import Done, Event, Queued, Started
+from ccx.wire import CaseRequest, LanguageInfo, LimitOverrides, SourceFile, Submission, SubmissionRequest, Verdict
 from ccx.wire.complaints import first_complaint
 
 MOST_SHOWN = 12_000  # characters of one output: a model reads the rest, if it wants it, as a resource
@@ -35,6 +35,7 @@ _INSTRUCTIONS = (
 
 T = TypeVar("T")
 Opens = Callable[[], AbstractAsyncContextManager[Client]]
+Lifespan = Callable[[MCPServer], AbstractAsyncContextManager[None]]
 
 
 class File(BaseModel):
@@ -55,8 +56,24 @@ Language = Annotated[str, Field(description="As list_languages names it: python,
 SubmissionId = Annotated[str, Field(description="The id that run_code told")]
 
 
-def mcp_server(open_client: Opens) -> MCPServer:
-    """The server. `open_client` gives the node's client for as long as the server runs."""
+class AgentsNode(Protocol):
+    """What is asked of a node for an agent: a `Client` will do, or the node itself. All raise CcxError."""
+
+    def run_stream(self, request: SubmissionRequest) -> AsyncGenerator[Event]:
+        """Run a program; who stops listening ends it."""
+
+    async def languages(self) -> tuple[LanguageInfo, ...]:
+        """Which there are."""
+
+    async def submission(self, submission_id: str) -> Submission:
+        """As it now stands."""
+
+    async def cancel(self, submission_id: str) -> Submission:
+        """End it."""
+
+
+def mcp_server_of(open_client: Opens) -> MCPServer:
+    """The server of one agent. `open_client` gives the node's client for as long as the server runs."""
     held: list[Client] = []
 
     @asynccontextmanager
@@ -65,6 +82,11 @@ def mcp_server(open_client: Opens) -> MCPServer:
             held[:] = [client]
             yield
 
+    return mcp_server(lambda _: held[0], lifespan)
+
+
+def mcp_server(node_for: Callable[[Context], AgentsNode], lifespan: Lifespan | None = None) -> MCPServer:
+    """The server. `node_for` gives the node as it is for whoever makes a call."""
     server = MCPServer("ccx", instructions=_INSTRUCTIONS, lifespan=lifespan)
 
     @server.tool(structured_output=False)
@@ -85,12 +107,12 @@ def mcp_server(open_client: Opens) -> MCPServer:
         request = _request(
             language, code, files, stdin, args, cases, artifacts, (cpu_seconds, wall_seconds, memory_mib)
         )
-        return _answer(await _follow(held[0], request, ctx))
+        return _answer(await _follow(node_for(ctx), request, ctx))
 
     @server.tool(structured_output=False)
-    async def list_languages() -> CallToolResult:
+    async def list_languages(ctx: Context) -> CallToolResult:
         """List languages with their versions and limits."""
-        languages = await _asked(held[0].languages())
+        languages = await _asked(node_for(ctx).languages())
         lines = [
             f"{one.name}: {one.version}, files {', '.join(one.suffixes)}, {one.default_limits.cpu_seconds:g} s CPU"
             f" (at most {one.highest_limits.cpu_seconds:g}), {one.default_limits.memory_bytes // 2**20} MiB"
@@ -101,19 +123,19 @@ def mcp_server(open_client: Opens) -> MCPServer:
         return CallToolResult(content=[TextContent(type="text", text="\n".join(lines))], structured_content=structured)
 
     @server.tool(structured_output=False)
-    async def get_submission(submission_id: SubmissionId) -> CallToolResult:
+    async def get_submission(ctx: Context, submission_id: SubmissionId) -> CallToolResult:
         """Return what became of an earlier run."""
-        return _answer(await _asked(held[0].submission(submission_id)))
+        return _answer(await _asked(node_for(ctx).submission(submission_id)))
 
     @server.tool(structured_output=False)
-    async def cancel_submission(submission_id: SubmissionId) -> CallToolResult:
+    async def cancel_submission(ctx: Context, submission_id: SubmissionId) -> CallToolResult:
         """Stop a run; what it has written is kept."""
-        return _answer(await _asked(held[0].cancel(submission_id)))
+        return _answer(await _asked(node_for(ctx).cancel(submission_id)))
 
     @server.resource("ccx://submissions/{submission_id}/{case}/{stream}", mime_type="text/plain")
-    async def output(submission_id: str, case: str, stream: Literal["stdout", "stderr"]) -> str:
+    async def output(submission_id: str, case: str, stream: Literal["stdout", "stderr"], ctx: Context) -> str:
         """All that a run has written, where a tool has shown the ends of it only. Cases count from 0."""
-        submission = await _asked(held[0].submission(submission_id))
+        submission = await _asked(node_for(ctx).submission(submission_id))
         found = submission.cases[int(case)]
         return (found.stdout_data() if stream == "stdout" else found.stderr_data()).decode("utf-8", "replace")
 
@@ -159,10 +181,10 @@ def _request(
         raise ToolError(f"{first_complaint(error)}.") from error
 
 
-async def _follow(client: Client, request: SubmissionRequest, ctx: Context) -> Submission:
+async def _follow(node: AgentsNode, request: SubmissionRequest, ctx: Context) -> Submission:
     """Run it. A call that is cancelled ends the program with it."""
     try:
-        async with aclosing(client.run_stream(request)) as events:
+        async with aclosing(node.run_stream(request)) as events:
             submission_id = ""
             async for event in events:
                 if isinstance(event, Queued):
@@ -172,7 +194,7 @@ async def _follow(client: Client, request: SubmissionRequest, ctx: Context) -> S
                 elif isinstance(event, Started):
                     await ctx.report_progress(1, 2, f"running on {event.node}")
                 elif isinstance(event, Done):
-                    return event.submission or await client.submission(submission_id)
+                    return event.submission or await node.submission(submission_id)
     except CcxError as error:
         raise _told(error) from error
     raise ToolError("The node ended the run without a result; try again.")

@@ -137,9 +137,9 @@ async def open_node(settings: Settings, authority: bytes | None = None) -> Async
             try:
                 async with submissions.at_work(), _callbacks(settings, store, meter), _cluster_at_work(settings, parts):
                     app = create_app(node)
-                    open_doors(app, node, settings.doors)
-                    open_page(app)
-                    yield RunningNode(app, here.languages, submissions, settings, parts.identity)
+                    async with open_doors(app, node, settings.doors):
+                        open_page(app)
+                        yield RunningNode(app, here.languages, submissions, settings, parts.identity)
             finally:
                 await submissions.drain(0)  # a no-op where the node was drained in good order
 

@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ImageContent, TextContent, TextResourceContents
 
 from ccx.wire import State, Verdict
 from tests.support.node import NodeProcess, StartsNodes, ccx_environment, eventually
 from tests.support.picture import png
+from tests.support.tokens import token_of
+
+Agents = Callable[[str], AbstractAsyncContextManager[Client]]
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 
 
+@pytest.fixture(params=["stdio", "http"])
+def agent(request: pytest.FixtureRequest) -> Agents:
+    """An agent's host, by either way to a node."""
+    return over_http if request.param == "http" else agent_of
+
+
 @asynccontextmanager
-async def agent(server: str | None) -> AsyncIterator[Client]:
-    """An agent's host that has started `ccx mcp`."""
+async def over_http(server: str) -> AsyncIterator[Client]:
+    """One that speaks to the node itself."""
+    async with Client(f"{server}/mcp") as client:
+        yield client
+
+
+@asynccontextmanager
+async def agent_of(server: str | None) -> AsyncIterator[Client]:
+    """One that has started `ccx mcp`."""
     more = ["--server", server] if server else []
     command = StdioServerParameters(command=sys.executable, args=["-m", "ccx.cli", "mcp", *more], env=ccx_environment())
     async with Client(command) as client:
@@ -32,7 +51,7 @@ def text_of(result: Any) -> str:
     return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
 
 
-async def test_an_agent_is_told_which_tools_there_are_and_which_languages(session_node: NodeProcess) -> None:
+async def test_an_agent_is_told_which_tools_and_languages_there_are(agent: Agents, session_node: NodeProcess) -> None:
     async with agent(session_node.url) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert set(tools) == {"run_code", "list_languages", "get_submission", "cancel_submission"}
@@ -41,7 +60,7 @@ async def test_an_agent_is_told_which_tools_there_are_and_which_languages(sessio
         assert {one["name"] for one in languages.structured_content["languages"]} == {"c", "java", "python"}
 
 
-async def test_a_program_runs_with_input_cases_and_files(session_node: NodeProcess) -> None:
+async def test_a_program_runs_with_input_cases_and_files(agent: Agents, session_node: NodeProcess) -> None:
     async with agent(session_node.url) as client:
         hello = await client.call_tool("run_code", {"language": "python", "code": "print(input())", "stdin": "hi\n"})
         assert text_of(hello).startswith("verdict: ok\nstdout:\nhi\n")
@@ -61,7 +80,7 @@ async def test_a_program_runs_with_input_cases_and_files(session_node: NodeProce
         assert again.structured_content == judged.structured_content
 
 
-async def test_what_is_wrong_tells_a_model_what_to_change(session_node: NodeProcess) -> None:
+async def test_what_is_wrong_tells_a_model_what_to_change(agent: Agents, session_node: NodeProcess) -> None:
     async with agent(session_node.url) as client:
         for arguments, told in (
             ({"language": "python"}, "Give either code or files."),
@@ -78,7 +97,7 @@ async def test_what_is_wrong_tells_a_model_what_to_change(session_node: NodeProc
         assert "used more than 0.3 s of CPU time" in text_of(limited)
 
 
-async def test_long_output_is_cut_and_the_rest_is_a_resource(session_node: NodeProcess) -> None:
+async def test_long_output_is_cut_and_the_rest_is_a_resource(agent: Agents, session_node: NodeProcess) -> None:
     async with agent(session_node.url) as client:
         source = "print('begin'); print('x' * 50_000); print('end')"
         result = await client.call_tool("run_code", {"language": "python", "code": source})
@@ -91,7 +110,7 @@ async def test_long_output_is_cut_and_the_rest_is_a_resource(session_node: NodeP
         assert whole.text == f"begin\n{'x' * 50_000}\nend\n"
 
 
-async def test_a_picture_is_shown_to_a_model(session_node: NodeProcess) -> None:
+async def test_a_picture_is_shown_to_a_model(agent: Agents, session_node: NodeProcess) -> None:
     async with agent(session_node.url) as client:
         arguments = {"language": "python", "code": png(), "artifacts": ["dot.png", "none.txt"]}
         result = await client.call_tool("run_code", arguments)
@@ -100,7 +119,7 @@ async def test_a_picture_is_shown_to_a_model(session_node: NodeProcess) -> None:
         assert "file none.txt:" in text_of(result)
 
 
-async def test_a_call_that_is_cancelled_ends_its_program(starts_nodes: StartsNodes) -> None:
+async def test_a_call_that_is_cancelled_ends_its_program(agent: Agents, starts_nodes: StartsNodes) -> None:
     node = starts_nodes(languages="python")
     async with node.client() as watching, agent(node.url) as client:
         arguments = {"language": "python", "code": "import time; time.sleep(60)", "wall_seconds": 60}
@@ -119,7 +138,7 @@ async def test_a_call_that_is_cancelled_ends_its_program(starts_nodes: StartsNod
         await asyncio.gather(call, return_exceptions=True)
 
 
-async def test_progress_is_told(session_node: NodeProcess) -> None:
+async def test_progress_is_told(agent: Agents, session_node: NodeProcess) -> None:
     told: list[str] = []
 
     async def hear(progress: float, total: float | None, message: str | None) -> None:
@@ -131,6 +150,28 @@ async def test_progress_is_told(session_node: NodeProcess) -> None:
 
 
 async def test_without_a_node_one_is_started() -> None:
-    async with agent(None) as client:
+    async with agent_of(None) as client:
         result = await client.call_tool("run_code", {"language": "python", "code": "print(6 * 7)"})
         assert "stdout:\n42" in text_of(result)
+
+
+async def test_over_http_a_caller_is_who_its_token_says(starts_nodes: StartsNodes, tmp_path: Path) -> None:
+    node = starts_nodes(languages="python", CCX_ACCESS="true")
+    tokens = [await asyncio.to_thread(token_of, node, tmp_path, name) for name in ("ada", "bob")]
+
+    @asynccontextmanager
+    async def as_caller(token: str) -> AsyncIterator[Client]:
+        async with (
+            httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http,
+            Client(streamable_http_client(f"{node.url}/mcp", http_client=http)) as client,
+        ):
+            yield client
+
+    async with as_caller(tokens[0]) as ada, as_caller(tokens[1]) as bob:
+        ran = await ada.call_tool("run_code", {"language": "python", "code": "print('mine')"})
+        asked = {"submission_id": ran.structured_content["submission_id"]}
+        assert not (await ada.call_tool("get_submission", asked)).is_error
+        refused = await bob.call_tool("get_submission", asked)
+        assert (refused.is_error, "mine" in text_of(refused)) == (True, False)
+    async with httpx2.AsyncClient() as http:
+        assert (await http.post(f"{node.url}/mcp", json={})).status_code == 401

@@ -97,10 +97,9 @@ async def locked_node(
         "locked", submissions, FakeCatalogue(), 1 << 20, lambda: b"", cluster=cluster, doorkeeper=doorkeeper, desk=desk
     )
     app = create_app(node)
-    open_doors(app, node, ("piston",))
-    open_page(app)
     listening, url = listen_anywhere()
-    async with serving(app, listening):
+    async with open_doors(app, node, ("jobe", "mcp", "piston")), serving(app, listening):
+        open_page(app)
         try:
             yield Locked(url, app, submissions, desk, headers)
         finally:

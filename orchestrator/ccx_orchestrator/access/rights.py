@@ -83,6 +83,9 @@ ROWS = (
     Row("GET", "/docs/oauth2-redirect", Right.READ),
     Row("GET", "/openapi.json", Right.READ),
     Row("GET", "/static-offline-docs/{path:path}", Right.OPEN),
+    Row("POST GET DELETE", "/mcp", Right.RUN),
+    Row("GET", "/jobe/index.php/restapi/languages", Right.READ),
+    Row("POST PUT GET", "/jobe/index.php/restapi/{path:path}", Right.RUN),
     Row("GET", "/api/v2/{path:path}", Right.READ),
     Row("POST DELETE WEBSOCKET", "/api/v2/{path:path}", Right.RUN),
 )

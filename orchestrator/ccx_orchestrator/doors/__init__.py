@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 
 from fastapi import APIRouter, FastAPI
 
 from ccx_orchestrator.api.node import Node
+from ccx_orchestrator.doors.jobe.routes import jobe_routes
+from ccx_orchestrator.doors.mcp.door import mcp_door
 from ccx_orchestrator.doors.piston.routes import PREFIXES, piston_routes
 from ccx_orchestrator.doors.piston.socket import piston_socket
 
-_DOORS: dict[str, Callable[[Node], tuple[APIRouter, ...]]] = {
-    "piston": lambda node: (piston_socket(node, PREFIXES), piston_routes(node)),
+Routes = tuple[APIRouter, ...]
+
+_DOORS: dict[str, Callable[[Node], AbstractAsyncContextManager[Routes]]] = {
+    "jobe": lambda node: nullcontext((jobe_routes(node),)),
+    "mcp": mcp_door,
+    "piston": lambda node: nullcontext((piston_socket(node, PREFIXES), piston_routes(node))),
 }
 
 
-def open_doors(app: FastAPI, node: Node, names: Iterable[str]) -> None:
-    """Have the application answer at the addresses of those systems."""
-    for name in names:
-        for routes in _DOORS[name](node):
-            app.include_router(routes)
+@asynccontextmanager
+async def open_doors(app: FastAPI, node: Node, names: Iterable[str]) -> AsyncIterator[None]:
+    """Have the application answer at the addresses of those systems, for as long as the context lasts."""
+    async with AsyncExitStack() as doors:
+        for name in names:
+            for routes in await doors.enter_async_context(_DOORS[name](node)):
+                app.include_router(routes)
+        yield

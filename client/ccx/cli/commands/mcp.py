@@ -15,7 +15,7 @@ def mcp(server: ServerOption = None) -> None:
     An agent's host starts this command by itself: name it in the host's settings.
     """
     try:
-        from ccx.agents import mcp_server
+        from ccx.agents import mcp_server_of
     except ImportError as error:
         raise BadInput(f"This install of ccx has no tools for agents ({error}): pip install 'ccx[mcp]'.") from error
-    asyncio.run(mcp_server(partial(open_client, server)).run_stdio_async())
+    asyncio.run(mcp_server_of(partial(open_client, server)).run_stdio_async())

@@ -1,0 +1,1 @@
+"""The API of Jobe, version 2, which Moodle's CodeRunner speaks: languages, files, runs."""

@@ -1,0 +1,142 @@
+"""From a run as Jobe takes it to our submission. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ccx.wire import LanguageInfo, LimitOverrides, SourceFile, SubmissionRequest
+from ccx_orchestrator.doors.jobe.languages import DEFAULTS, language_of
+
+MIB = 1024 * 1024
+WALL_FACTOR = 2  # as theirs
+OVERLOAD = "!** TESTING OVERLOAD EXCEPTION **!"
+_NUMBERS = {"cputime": 5, "memorylimit": 400, "numprocs": 30, "disklimit": 20, "streamsize": 2}
+_UNLIMITED = {"memorylimit": 0, "disklimit": -1}
+_BAD_NAME = re.compile(r"[/:\"<>|?*#\[\]@!$&'()+,;={}^~`\x00-\x1f]|^[.-]")
+_FILE_ID = re.compile("[A-Za-z0-9_-]+")
+
+
+class Refusal(Exception):
+    """A run that Jobe would refuse; the text is its own."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that was asked for."""
+
+    request: SubmissionRequest
+    language: LanguageInfo
+
+
+def run_of(body: object, languages: Sequence[LanguageInfo], file: Callable[[str], bytes | None]) -> Run | None:
+    """The run, None where it only tries what an overload looks like. Raises Refusal, or ValidationError where our rules
+    are stricter. `file` gives what was put under an id.
+    """
+    spec = body.get("run_spec") if isinstance(body, dict) else None
+    if not isinstance(spec, dict):
+        raise Refusal("No run_spec attribute found in post data")
+    for name in ("language_id", "sourcecode"):
+        if not isinstance(spec.get(name), str):
+            raise Refusal(f"run_spec is missing the required attribute '{name}'")
+    language_id = str(spec["language_id"]).lower()
+    language = language_of(language_id, languages)
+    if language is None:
+        raise Refusal(f"Language '{language_id}' is not known")
+    if spec["sourcecode"] == OVERLOAD:
+        return None
+    asked = _Asked(spec.get("parameters"), DEFAULTS.get(language_id, {}))
+    files = (_source(spec), *_more_files(spec.get("file_list"), file))
+    request = SubmissionRequest(
+        language=language.name,
+        files=files,
+        stdin=spec["input"] if isinstance(spec.get("input"), str) else "",
+        compile_args=asked.words("compileargs") + asked.words("linkargs"),
+        run_options=asked.words("interpreterargs"),
+        args=asked.words("runargs"),
+        limits=asked.limits(language),
+    )
+    return Run(request, language)
+
+
+def _source(spec: dict[str, Any]) -> SourceFile:
+    name = spec.get("sourcefilename") or None
+    if name is not None and (not isinstance(name, str) or _BAD_NAME.search(name)):
+        raise Refusal("The sourcefilename for the run_spec is illegal")
+    if name == "prog.java":  # CodeRunner's word for "no name": a class is looked for
+        name = None
+    usual = DEFAULTS.get(str(spec["language_id"]).lower(), {}).get("name")
+    return SourceFile.of(name or usual, spec["sourcecode"].encode())
+
+
+def _more_files(listed: object, file: Callable[[str], bytes | None]) -> Iterable[SourceFile]:
+    for entry in listed if isinstance(listed, list) else ():
+        if not _is_file(entry):
+            raise Refusal(f"Invalid file specifier: {entry}")
+        if (data := file(entry[0])) is None:
+            raise Refusal("One or more of the specified files is missing/unavailable", 404)
+        yield SourceFile.of(entry[1], data)
+
+
+def _is_file(entry: object) -> bool:
+    has_form = isinstance(entry, list) and len(entry) in {2, 3} and all(isinstance(part, str) for part in entry[:2])
+    return has_form and is_file_id(entry[0]) and not _BAD_NAME.search(entry[1].replace("/", ""))  # type: ignore[index]
+
+
+def is_file_id(text: str) -> bool:
+    """Whether a file may have this id."""
+    return _FILE_ID.fullmatch(text) is not None
+
+
+class _Asked:
+    """The parameters of a run, over those that a language has by default."""
+
+    def __init__(self, parameters: object, defaults: dict[str, Any]) -> None:
+        given = parameters if isinstance(parameters, dict) else {}
+        self._values = defaults | {name: value for name, value in given.items() if value is not None}
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Arguments: a list, or a text with blanks between."""
+        value = self._values.get(name, ())
+        if isinstance(value, str):
+            value = value.split()
+        return tuple(str(word) for word in value) if isinstance(value, list | tuple) else ()
+
+    def limits(self, language: LanguageInfo) -> LimitOverrides:
+        """What the case may use. Raises Refusal."""
+        cpu_seconds, most = self._number("cputime"), language.highest_limits
+        if cpu_seconds > most.cpu_seconds:
+            raise Refusal(f"cputime exceeds maximum allowed on this Jobe server ({most.cpu_seconds:g} secs)")
+        wanted = {
+            "cpu_seconds": cpu_seconds,
+            "wall_seconds": WALL_FACTOR * cpu_seconds,
+            "memory_bytes": self._bytes("memorylimit"),
+            "processes": self._number("numprocs"),
+            "file_bytes": self._bytes("disklimit"),
+            "output_bytes": self._bytes("streamsize"),
+        }
+        chosen = {
+            name: getattr(most, name) if value is None else min(value, getattr(most, name))
+            for name, value in wanted.items()
+        }
+        return LimitOverrides(
+            **{name: value if name.endswith("_seconds") else int(value) for name, value in chosen.items()}
+        )
+
+    def _number(self, name: str) -> float:
+        """What is no number is as if it were not given."""
+        value = self._values.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+            return float(value)
+        return float(_NUMBERS[name])
+
+    def _bytes(self, name: str) -> float | None:
+        """None: as much as there is."""
+        is_unlimited = name in _UNLIMITED and self._values.get(name) == _UNLIMITED[name]
+        return None if is_unlimited else self._number(name) * MIB
