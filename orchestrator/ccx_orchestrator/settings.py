@@ -106,7 +106,12 @@ class Settings(BaseSettings):
     callback_private_addresses: bool = False
     traces: bool = Field(default_factory=lambda: any(name.startswith("OTEL_EXPORTER_OTLP") for name in os.environ))
     # APIs of other systems that this node answers as well.
-    doors: Annotated[tuple[Literal["jobe", "mcp", "piston"], ...], NoDecode] = ("jobe", "mcp", "piston")
+    doors: Annotated[tuple[Literal["jobe", "judge0", "mcp", "piston"], ...], NoDecode] = (
+        "jobe",
+        "judge0",
+        "mcp",
+        "piston",
+    )
     # At the door: names of this node beside those that it knows itself, pages of other sites that may use it, for how
     # long a request may take to arrive, and how many connections there may be (None: what descriptors allow).
     hosts: Annotated[tuple[str, ...], NoDecode] = ()

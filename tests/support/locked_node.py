@@ -98,7 +98,7 @@ async def locked_node(
     )
     app = create_app(node)
     listening, url = listen_anywhere()
-    async with open_doors(app, node, ("jobe", "mcp", "piston")), serving(app, listening):
+    async with open_doors(app, node, ("jobe", "judge0", "mcp", "piston")), serving(app, listening):
         open_page(app)
         try:
             yield Locked(url, app, submissions, desk, headers)

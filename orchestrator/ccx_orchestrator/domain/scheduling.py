@@ -110,6 +110,11 @@ class Backlog:
         self.waiting_bytes = 0
 
     @property
+    def bound(self) -> int:
+        """How many may wait."""
+        return self._bound
+
+    @property
     def waiting(self) -> int:
         """How many wait."""
         return len(self._waiting)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.doors.jobe.routes import jobe_routes
+from ccx_orchestrator.doors.judge0.routes import judge0_routes
 from ccx_orchestrator.doors.mcp.door import mcp_door
 from ccx_orchestrator.doors.piston.routes import PREFIXES, piston_routes
 from ccx_orchestrator.doors.piston.socket import piston_socket
@@ -17,6 +18,7 @@ Routes = tuple[APIRouter, ...]
 
 _DOORS: dict[str, Callable[[Node], AbstractAsyncContextManager[Routes]]] = {
     "jobe": lambda node: nullcontext((jobe_routes(node),)),
+    "judge0": lambda node: nullcontext((judge0_routes(node),)),
     "mcp": mcp_door,
     "piston": lambda node: nullcontext((piston_socket(node, PREFIXES), piston_routes(node))),
 }

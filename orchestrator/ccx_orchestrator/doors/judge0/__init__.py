@@ -1,0 +1,1 @@
+"""The API of Judge0, version 1.13: submissions, languages, and what it tells of itself."""
