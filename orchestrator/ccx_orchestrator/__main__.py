@@ -8,7 +8,7 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import Any
 
 import structlog
@@ -24,6 +24,7 @@ from ccx_orchestrator.docker_host.image_builds.build import Workshop, build
 from ccx_orchestrator.doctor.examination import examine
 from ccx_orchestrator.domain.addresses import EVERYWHERE, url_of
 from ccx_orchestrator.domain.language import Language
+from ccx_orchestrator.doors.own_port import OwnPort
 from ccx_orchestrator.serving import StopSignals, listen, serving
 from ccx_orchestrator.settings import Settings, load_settings
 from ccx_orchestrator.tls import Certificate, certificate_of, describe, names_of_machine
@@ -67,8 +68,11 @@ def serve(
 
 
 async def _serve(settings: Settings) -> int:
-    listening = listen(settings.host, settings.port)
-    with listening:
+    with ExitStack() as sockets:
+        listening = sockets.enter_context(listen(settings.host, settings.port))
+        own_ports = {
+            door: sockets.enter_context(listen(settings.host, port)) for door, port in settings.doors_ports.items()
+        }
         host, port = listening.getsockname()[:2]
         # Asks the DNS, which may be slow. A node that nobody reaches by name does without it.
         full_name = await asyncio.to_thread(socket.getfqdn)
@@ -78,13 +82,18 @@ async def _serve(settings: Settings) -> int:
             _certificate(settings) as (files, context),
             open_node(settings, files.authority_text() if files else None) as node,
             serving(node.app, listening, tls=context, **bounds),
+            AsyncExitStack() as doors,
         ):
+            for door, listening_door in own_ports.items():
+                await doors.enter_async_context(serving(OwnPort(node.app, door), listening_door, tls=context, **bounds))
             signals = StopSignals()  # before anybody is told that there is something to stop
             served = ", ".join(language.name for language in node.languages.all()) or "no language"
             sys.stderr.write(
                 f"ccx: node {settings.name!r} serves {served} with {settings.max_tasks} slots on"
                 f" {url_of(host, port, is_encrypted=context is not None)} (Ctrl-C stops it)\n"
             )
+            for door, listening_door in own_ports.items():
+                sys.stderr.write(f"ccx: {door} is on port {listening_door.getsockname()[1]}\n")
             if files and (told := describe(files)):
                 sys.stderr.write(f"ccx: {told}\n")
             async with node.joined():

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from ccx.errors import BadInput
 from ccx_orchestrator.access.connections import READ_SECONDS, SHARE_OF_DESCRIPTORS, ConnectionBounds
@@ -56,7 +56,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serving(
-    app: FastAPI,
+    app: ASGIApp,
     listening: socket.socket,
     *,
     read_seconds: float = READ_SECONDS,

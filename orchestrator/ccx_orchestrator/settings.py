@@ -66,6 +66,9 @@ def _secret(name: str, given: str | None, file: Path | None) -> str | None:
         raise BadSettings(f"The setting '{name}_file': {str(file)!r} cannot be read: {error}") from error
 
 
+Door = Literal["jobe", "judge0", "mcp", "piston"]
+
+
 class Settings(BaseSettings):
     """A node's settings: what the command line says, else `CCX_…` in the environment, else `ccx.toml`."""
 
@@ -106,12 +109,8 @@ class Settings(BaseSettings):
     callback_private_addresses: bool = False
     traces: bool = Field(default_factory=lambda: any(name.startswith("OTEL_EXPORTER_OTLP") for name in os.environ))
     # APIs of other systems that this node answers as well.
-    doors: Annotated[tuple[Literal["jobe", "judge0", "mcp", "piston"], ...], NoDecode] = (
-        "jobe",
-        "judge0",
-        "mcp",
-        "piston",
-    )
+    doors: Annotated[tuple[Door, ...], NoDecode] = ("jobe", "judge0", "mcp", "piston")
+    doors_ports: dict[Door, Annotated[int, Field(ge=0, le=65_535)]] = {}
     # At the door: names of this node beside those that it knows itself, pages of other sites that may use it, for how
     # long a request may take to arrive, and how many connections there may be (None: what descriptors allow).
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
