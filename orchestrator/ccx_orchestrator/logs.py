@@ -11,7 +11,9 @@ import structlog
 def set_up(level: str) -> None:
     """Send every log line of this process to standard error, from that level on."""
     is_terminal = sys.stderr.isatty()
-    last = structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()
+    # Plain: the usual one shows all variables, which may be a caller's secrets, and takes seconds to do so.
+    for_people = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    last = for_people if is_terminal else structlog.processors.JSONRenderer()
     traceback = [] if is_terminal else [structlog.processors.format_exc_info]
     structlog.configure(
         processors=[

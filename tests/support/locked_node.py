@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 
 import httpx2
 from fastapi import FastAPI
 
 from ccx.client import Client
+from ccx.errors import NodeNotFound
 from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, Quota, Role, TokenRequest
 from ccx_orchestrator.access.doorkeeper import Anonymous, Doorkeeper
 from ccx_orchestrator.access.token_desk import TokenDesk
@@ -54,6 +56,15 @@ class NoRoster:
 
     def members(self) -> tuple[()]:
         return ()
+
+    def find(self, name: str) -> NoReturn:
+        raise NodeNotFound(f"There is no node {name!r} here.")
+
+    def withdrawn(self, name: str) -> NoReturn:
+        self.find(name)
+
+    def announced(self, name: str, url: str) -> NoReturn:
+        raise NodeNotFound(f"The node {name!r} at {url} is not taken in here.")
 
 
 def bearer(token: str) -> dict[str, str]:
