@@ -20,6 +20,7 @@ import pytest
 from ccx.client import Client
 from ccx.wire import CaseResult, Submission, Verdict
 from ccx_orchestrator.doctor.sandboxes import FOLDER
+from tests.integration.test_programs_as_people_write_them import C_HEAD, DEEP, TWO_LINES, WHO_I_AM
 from tests.support.judges import CHECKERS, GUESSERS, INTERACTOR, SPLITS, UPPER, checker_in, judge
 from tests.support.node import NodeProcess, containers_with, engine_client, eventually, sandboxes_of, submission
 from tests.support.own_engine import IS_POSSIBLE, OwnEngine, own_engine
@@ -136,6 +137,26 @@ async def test_every_case_finds_the_files_as_they_were(gvisor: Gvisor) -> None:
     results = await gvisor.in_every_language(SUM, cases=[{"stdin": "2 3\n"}, {"stdin": "4 5\n"}])
     told = {(result.verdict, *(case.stdout for case in result.cases)) for result in results.values()}
     assert told == {(Verdict.OK, "5\n", "9\n")}, results
+
+
+async def test_programs_as_people_write_them_run_there_too(gvisor: Gvisor) -> None:
+    """Output that was written is shown, deep recursion, sources as editors save them, a user with a name, options."""
+    hangs = f'{C_HEAD}int main(void) {{ printf("first\\n"); for (;;) ; }}'
+    ended = await gvisor.run("c", hangs, limits={"cpu_seconds": 1})
+    assert (ended.verdict, ended.cases[0].stdout) == (Verdict.CPU_TIME_LIMIT, "first\n")
+    usual: dict[str, Any] = {"limits": {"memory_bytes": 512 * MIB, "cpu_seconds": 20, "wall_seconds": 40}}
+    for language in PROBES:
+        deep = await gvisor.run(language, DEEP[language], **usual)
+        assert (deep.verdict, deep.cases[0].stdout) == (Verdict.OK, "100000\n"), deep
+        named = await gvisor.run(language, WHO_I_AM[language])
+        assert named.cases[0].stdout == "sandbox sandbox /box/work sandbox\n", named
+        marked = await gvisor.run(language, "\ufeff" + TWO_LINES[language].replace("\n", "\r\n"))
+        assert marked.cases[0].stdout == "one\ntwo\n", marked
+        near = {"stdin": "2 3\n", "expected_stdout": "5.0000001", "compare": {"float_absolute_tolerance": 1e-6}}
+        assert (await gvisor.run(language, SUM[language], cases=[near])).verdict is Verdict.OK
+    optimised = await gvisor.run("python", "assert False\nprint(__debug__)\n", run_options=["-O"])
+    asserted = await gvisor.run("java", "void main() { assert false; }", run_options=["-ea"])
+    assert (optimised.cases[0].stdout, asserted.verdict) == ("False\n", Verdict.RUNTIME_ERROR)
 
 
 async def test_a_checker_judges_on_a_kernel_of_its_own(gvisor: Gvisor) -> None:

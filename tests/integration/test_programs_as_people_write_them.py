@@ -253,27 +253,18 @@ async def test_western_letters_of_one_byte_are_told_of_where_they_matter(run: Ru
 # A user with a name
 
 
-@pytest.mark.parametrize(
-    ("language", "source"),
-    [
-        (
-            "python",
-            "import getpass, os, pwd, subprocess\n"
-            "print(getpass.getuser(), os.getlogin(), pwd.getpwuid(os.getuid()).pw_dir,"
-            " subprocess.run(['whoami'], capture_output=True, text=True).stdout.strip())\n",
-        ),
-        (
-            "c",
-            f"{C_HEAD}#include <pwd.h>\nint main(void) {{ struct passwd *me = getpwuid(getuid());"
-            ' printf("%s %s %s ", me->pw_name, getlogin(), me->pw_dir); fflush(stdout); return system("whoami"); }\n',
-        ),
-        (
-            "java",
-            'void main() throws Exception { String name = System.getProperty("user.name");'
-            ' var who = new ProcessBuilder("whoami").start().inputReader().readLine();'
-            ' IO.println(name + " " + System.getenv("USER") + " " + System.getProperty("user.home") + " " + who); }\n',
-        ),
-    ],
-)  # fmt: skip
-async def test_the_user_has_a_name_and_a_home(run: Runs, language: str, source: str) -> None:
-    assert told(await run(language, source)) == (Verdict.OK, "sandbox sandbox /box/work sandbox\n")
+WHO_I_AM = {
+    "python": "import getpass, os, pwd, subprocess\n"
+    "print(getpass.getuser(), os.getlogin(), pwd.getpwuid(os.getuid()).pw_dir,"
+    " subprocess.run(['whoami'], capture_output=True, text=True).stdout.strip())\n",
+    "c": f"{C_HEAD}#include <pwd.h>\nint main(void) {{ struct passwd *me = getpwuid(getuid());"
+    ' printf("%s %s %s ", me->pw_name, getlogin(), me->pw_dir); fflush(stdout); return system("whoami"); }\n',
+    "java": 'void main() throws Exception { String name = System.getProperty("user.name");'
+    ' var who = new ProcessBuilder("whoami").start().inputReader().readLine();'
+    ' IO.println(name + " " + System.getenv("USER") + " " + System.getProperty("user.home") + " " + who); }\n',
+}
+
+
+@pytest.mark.parametrize("language", WHO_I_AM)
+async def test_the_user_has_a_name_and_a_home(run: Runs, language: str) -> None:
+    assert told(await run(language, WHO_I_AM[language])) == (Verdict.OK, "sandbox sandbox /box/work sandbox\n")

@@ -13,7 +13,14 @@ from ccx_orchestrator.doors.jobe.languages import DEFAULTS, language_of
 MIB = 1024 * 1024
 WALL_FACTOR = 2  # as theirs
 OVERLOAD = "!** TESTING OVERLOAD EXCEPTION **!"
-_NUMBERS = {"cputime": 5, "memorylimit": 400, "numprocs": 30, "disklimit": 20, "streamsize": 2}
+# Their name of a limit, ours, and how many of ours one of theirs is.
+_LIMITS = {
+    "cputime": ("cpu_seconds", 1),
+    "memorylimit": ("memory_bytes", MIB),
+    "numprocs": ("processes", 1),
+    "disklimit": ("file_bytes", MIB),
+    "streamsize": ("output_bytes", MIB),
+}
 _UNLIMITED = {"memorylimit": 0, "disklimit": -1}
 _BAD_NAME = re.compile(r"[/:\"<>|?*#\[\]@!$&'()+,;={}^~`\x00-\x1f]|^[.-]")
 _FILE_ID = re.compile("[A-Za-z0-9_-]+")
@@ -109,34 +116,24 @@ class _Asked:
         return tuple(str(word) for word in value) if isinstance(value, list | tuple) else ()
 
     def limits(self, language: LanguageInfo) -> LimitOverrides:
-        """What the case may use. Raises Refusal."""
-        cpu_seconds, most = self._number("cputime"), language.highest_limits
-        if cpu_seconds > most.cpu_seconds:
-            raise Refusal(f"cputime exceeds maximum allowed on this Jobe server ({most.cpu_seconds:g} secs)")
-        wanted = {
-            "cpu_seconds": cpu_seconds,
-            "wall_seconds": WALL_FACTOR * cpu_seconds,
-            "memory_bytes": self._bytes("memorylimit"),
-            "processes": self._number("numprocs"),
-            "file_bytes": self._bytes("disklimit"),
-            "output_bytes": self._bytes("streamsize"),
+        """What the case may use; what is left out is the language's default, for which sandboxes are ready. Raises
+        Refusal.
+        """
+        most, chosen = language.highest_limits, dict[str, float]()
+        for name, (ours, factor) in _LIMITS.items():
+            value = self._values.get(name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                continue  # what is no number is as if it were not given
+            if value == _UNLIMITED.get(name):
+                chosen[ours] = getattr(most, ours)
+            elif value > 0:
+                chosen[ours] = min(value * factor, getattr(most, ours))
+        cpu_seconds = self._values.get("cputime", 0)
+        if "cpu_seconds" in chosen:
+            if cpu_seconds > most.cpu_seconds:
+                raise Refusal(f"cputime exceeds maximum allowed on this Jobe server ({most.cpu_seconds:g} secs)")
+            chosen["wall_seconds"] = min(WALL_FACTOR * cpu_seconds, most.wall_seconds)
+        whole: dict[str, Any] = {
+            name: value if name.endswith("_seconds") else int(value) for name, value in chosen.items()
         }
-        chosen = {
-            name: getattr(most, name) if value is None else min(value, getattr(most, name))
-            for name, value in wanted.items()
-        }
-        return LimitOverrides(
-            **{name: value if name.endswith("_seconds") else int(value) for name, value in chosen.items()}
-        )
-
-    def _number(self, name: str) -> float:
-        """What is no number is as if it were not given."""
-        value = self._values.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
-            return float(value)
-        return float(_NUMBERS[name])
-
-    def _bytes(self, name: str) -> float | None:
-        """None: as much as there is."""
-        is_unlimited = name in _UNLIMITED and self._values.get(name) == _UNLIMITED[name]
-        return None if is_unlimited else self._number(name) * MIB
+        return LimitOverrides(**whole)

@@ -14,8 +14,7 @@ _HIDDEN = frozenset({"python-science", "python"})
 DEFAULTS: dict[str, dict[str, Any]] = {
     "c": {"compileargs": ["-Wall", "-Werror", "-std=c99"], "name": "prog.c"},
     "cpp": {"compileargs": ["-Wall", "-Werror"], "name": "prog.cpp"},
-    "java": {"memorylimit": 1000, "numprocs": 256},
-    "python3": {"memorylimit": 1000, "name": "prog.py"},
+    "python3": {"name": "prog.py"},
 }
 
 
