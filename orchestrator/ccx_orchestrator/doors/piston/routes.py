@@ -85,10 +85,12 @@ class _Door:
         body = json.loads(await read_body(request, node.max_body_bytes, node.read_seconds))
         asked, language = submission_of(body, node.catalogue.all())
         accepted = await node.accept(request, asked, is_attended=True)
+        journal = await submissions.event_stream.journal(accepted.id)  # as it grows: from the store it takes longer
         result = await result_of(submissions, accepted.id, request, partial(submissions.cancel, accepted.id))
         if result.verdict is Verdict.INTERNAL_ERROR:
             raise InternalError(result.message or "The node failed.")
-        journal = await submissions.event_stream.journal(accepted.id)
+        if not journal.has_ended:  # another node has had it meanwhile
+            journal = await submissions.event_stream.journal(accepted.id)
         return outgoing.execution(result, language, (entry.told for entry in journal.entries))
 
 
