@@ -602,5 +602,5 @@ async def test_a_person_at_a_real_screen(starts_nodes: StartsNodes, tmp_path: Pa
 
             await eventually(has_ended, "what was typed has run")
             line, *more = (await client.list()).submissions
-            result = await client.submission(line.id)
+            result = await client.wait(line.id)
     assert (more, result.verdict, result.cases[0].stdout) == ([], Verdict.OK, "42\n")

@@ -20,6 +20,8 @@ LONGEST_FIRST = (
     "tests/e2e/test_survival.py",
     "tests/hostile/test_gvisor.py",
     "tests/e2e/test_doctor.py",
+    "tests/integration/test_programs_science.py",
+    "tests/integration/test_programs_cpp.py",
     "tests/integration/test_prestart_java.py",
     "tests/integration/test_pool_life.py",
     "tests/e2e/test_masters.py",
