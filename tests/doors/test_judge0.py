@@ -191,6 +191,12 @@ async def test_what_is_wrong_is_said_by_its_field(http: httpx2.AsyncClient, body
     assert (answer.status_code, answer.json()) == (422, told)
 
 
+@pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 100_000])
+async def test_a_body_that_is_no_json_is_told(http: httpx2.AsyncClient, body: bytes) -> None:
+    answer = await http.post("/submissions", content=body)
+    assert (answer.status_code, set(answer.json())) == (400, {"error"})
+
+
 async def test_a_zip_leads_nowhere_else_and_is_bounded(http: httpx2.AsyncClient) -> None:
     for name, size in (("../outside.txt", 1), ("bomb", 64 * 2**20)):
         archive = io.BytesIO()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.judges import GUESSERS
 from tests.support.node import NodeProcess, ccx_command, ccx_environment
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(200)]
@@ -113,16 +114,7 @@ GUESS = ContestProblem(
     {"sample/1": "", "secret/1": "", "secret/2": ""},
     {
         "ok": {
-            "halves.py": """
-low, high = 1, 100
-while True:
-    middle = (low + high) // 2
-    print(middle, flush=True)
-    said = input()
-    if said == "right":
-        break
-    low, high = (low, middle - 1) if said == "lower" else (middle + 1, high)
-""",
+            "halves.py": GUESSERS["python"][1],
         },
         "wrong_answer": {
             "slowly.py": """

@@ -33,11 +33,14 @@ _HTTP_ERRORS = {404: RouteNotFound, 405: MethodNotAllowed}
 
 def problem_answer(error: ProblemError) -> Response:
     """The document of an error, with the headers that go with it."""
-    headers = {}
-    if error.retry_after_seconds is not None:
-        headers["Retry-After"] = str(math.ceil(error.retry_after_seconds))
     body = to_problem(error).model_dump_json(exclude_none=True)
-    return Response(body, error.status, headers, type_of_problem)
+    return Response(body, error.status, when_to_retry(error), type_of_problem)
+
+
+def when_to_retry(error: ProblemError) -> dict[str, str]:
+    """The header that says it, where that is known."""
+    seconds = error.retry_after_seconds
+    return {} if seconds is None else {"Retry-After": str(math.ceil(seconds))}
 
 
 def invalid(error: ValidationError | RequestValidationError) -> InvalidSubmission:

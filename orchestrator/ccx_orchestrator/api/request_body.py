@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from email.message import Message
+from typing import Any
 
 from fastapi import Request
 from pydantic import ValidationError
 
 from ccx.errors import BodyTooLarge, InvalidSubmission, RequestTooSlow, UnsupportedMediaType
 from ccx.wire import FieldError, SubmissionRequest, type_of_json
+from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.api.problems import invalid
 
 
@@ -40,6 +43,15 @@ async def read_body(request: Request, max_bytes: int, seconds: float) -> bytes:
             return await _read(request, max_bytes)
     except TimeoutError as error:
         raise RequestTooSlow(f"The request's body was not there within {seconds:g} s; send it again.") from error
+
+
+async def read_json(request: Request, node: Node) -> Any:
+    """The same as what its JSON says. Raises ValueError as well, where it is none."""
+    body = await read_body(request, node.max_body_bytes, node.read_seconds)
+    try:
+        return json.loads(body)
+    except RecursionError as error:
+        raise json.JSONDecodeError("is nested too deeply", "", 0) from error
 
 
 async def _read(request: Request, max_bytes: int) -> bytes:

@@ -60,9 +60,8 @@ def decided(own: Judgement, interactor: Judgement, *, interactor_was_first: bool
     """What a case comes to whose program ran beside an interactor. Whoever found something wrong first is right: a
     program that an interactor has found wrong is ended, and how it then ends says nothing.
     """
-    if interactor.verdict is not Verdict.OK and (interactor_was_first or own.verdict is Verdict.OK):
-        return interactor
-    return interactor if own.verdict is Verdict.OK else own
+    is_found_wrong = interactor_was_first and interactor.verdict is not Verdict.OK
+    return interactor if is_found_wrong or own.verdict is Verdict.OK else own
 
 
 def _says_wrong(code: int, convention: CheckerConvention) -> bool:

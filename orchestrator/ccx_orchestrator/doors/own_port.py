@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ccx_orchestrator.doors import jobe, judge0, mcp, piston
+
 # The path that each is below on the node's own port.
-PATHS = {"jobe": "/jobe/index.php/restapi", "judge0": "/judge0", "mcp": "/mcp", "piston": "/api/v2"}
+_PATHS = {"jobe": jobe.PATH, "judge0": judge0.PATH, "mcp": mcp.PATH, "piston": piston.PATH}
 
 
 class OwnPort:
@@ -13,19 +15,11 @@ class OwnPort:
 
     def __init__(self, app: ASGIApp, door: str) -> None:
         self._app = app
-        self._path = PATHS[door]
+        self._path = _PATHS[door]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        if scope["type"] in {"http", "websocket"}:
-            scope = dict(scope)
-            for name, path in (("path", self._path), ("raw_path", self._path.encode())):
-                asked = scope.get(name)
-                if asked is not None and not _is_below(asked, path):
-                    scope[name] = path + asked
+        if scope["type"] in {"http", "websocket"} and not f"{scope['path']}/".startswith(f"{self._path}/"):
+            paths = {"path": self._path + scope["path"], "raw_path": self._path.encode() + scope["raw_path"]}
+            scope = dict(scope) | paths
         await self._app(scope, receive, send)
-
-
-def _is_below(asked: str | bytes, path: str | bytes) -> bool:
-    slash = "/" if isinstance(path, str) else b"/"
-    return asked == path or asked.startswith(path + slash)  # type: ignore[arg-type, operator]

@@ -95,9 +95,8 @@ async def _grade(
 
     async with open_client(server) as client:
         languages = await client.languages()
-        if suite.judge:
-            suite.judge.in_language_of(languages)  # said once, not for everybody
-        assignment = Assignment(suite, languages, language, limits)
+        judge = suite.judge.in_language_of(languages) if suite.judge else {}
+        assignment = Assignment(suite, languages, language, limits, judge)
         before = kept.read() if resume else {}
         done = [found for person in people if (found := before.get((person.name, assignment.digest(person))))]
         kept.begin(done)

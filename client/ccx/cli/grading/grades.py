@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,6 +19,7 @@ from ccx.client import Client
 from ccx.errors import BadInput
 from ccx.wire import (
     CaseResult,
+    Checker,
     LanguageInfo,
     LimitOverrides,
     SourceFile,
@@ -84,6 +85,7 @@ class Assignment:
     languages: tuple[LanguageInfo, ...]
     language: str | None
     limits: LimitOverrides
+    judge: Mapping[str, Checker] = field(default_factory=dict)  # the suite's, in a language of the node
 
     def requests(self, person: Person) -> list[SubmissionRequest]:
         """What is sent for a person: one submission, or several where there are more tests than one may have. Raises
@@ -94,7 +96,7 @@ class Assignment:
         named = named_language(self.language, self.languages) if self.language else None
         entrypoint = main_file(person.files, [named] if named else self.languages)
         language = named or language_of(entrypoint, self.languages)
-        judge: dict[str, Any] = self.suite.judge.in_language_of(self.languages) if self.suite.judge else {}
+        judge: dict[str, Any] = dict(self.judge)
         try:
             files = tuple(SourceFile.of(name, data) for name, data in person.files.items())
             return [

@@ -46,7 +46,7 @@ def _plain(place: Path) -> Suite:
 def _package(place: Path) -> Suite:
     about = _yaml(place / "problem.yaml")
     judge = _validator(place, about)
-    settings = {place / "data": {"output_validator_flags": about.get("validator_flags")}}
+    usual_flags, settings = about.get("validator_flags"), dict[Path, dict[str, Any]]()
     tests: list[SuiteTest] = []
     points: dict[str, float] = {}
     for part in ("sample", "secret"):
@@ -56,17 +56,19 @@ def _package(place: Path) -> Suite:
             group = f"{part}/{test.group}".rstrip("/")
             if (score := _setting(place, group, settings, "accept_score", inherits=False)) is not None:
                 points[group] = float(score)
-            args = tuple(_flags(place, group, settings)) if judge else ()
+            args = tuple(_flags(place, group, settings, usual_flags)) if judge else ()
             tests.append(replace(test, name=f"{part}/{test.name}", group=group, judge_args=args))
     if not tests:
         raise BadInput(f"--tests: there is no test in {str(place / 'data')!r}.")
-    compare = Comparison() if judge else _comparison(_flags(place, "secret", settings))
+    compare = Comparison() if judge else _comparison(_flags(place, "secret", settings, usual_flags))
     return Suite(tuple(tests), points, compare, _limits(place, about), judge)
 
 
-def _flags(place: Path, group: str, read: dict[Path, dict[str, Any]]) -> list[str]:
-    """What a group says to the validator: a text in the older version of the format, a list in the newer."""
-    found = next(filter(None, (_setting(place, group, read, name) for name in FLAGS)), "")
+def _flags(place: Path, group: str, read: dict[Path, dict[str, Any]], usual: Any) -> list[str]:
+    """What a group says to the validator, or else the problem: a text in the older version of the format, a list in the
+    newer.
+    """
+    found = next(filter(None, (_setting(place, group, read, name) for name in FLAGS)), usual or "")
     return [str(flag) for flag in found] if isinstance(found, list) else shlex.split(str(found))
 
 
@@ -75,12 +77,10 @@ def _setting(place: Path, group: str, read: dict[Path, dict[str, Any]], name: st
     folder = place / "data" / group
     for each in (folder, *folder.parents):
         if each not in read:
-            read[each] = {}
-        known = read[each]
-        if "read" not in known:
-            known.update(_yaml(each / "testdata.yaml") | _yaml(each / "test_group.yaml"), read=True)
-        if known.get(name) is not None or not inherits or each == place / "data":
-            return known.get(name)
+            read[each] = _yaml(each / "testdata.yaml") | _yaml(each / "test_group.yaml")
+        found = read[each].get(name)
+        if found is not None or not inherits or each == place / "data":
+            return found
     return None
 
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Literal
 
 from ccx.cli.options.language_choice import language_of
 from ccx.errors import BadInput
@@ -60,7 +60,7 @@ class SuiteJudge:
     convention: CheckerConvention
     entrypoint: str | None = None
 
-    def in_language_of(self, languages: Sequence[LanguageInfo]) -> dict[str, Any]:
+    def in_language_of(self, languages: Sequence[LanguageInfo]) -> dict[str, Checker]:
         """As the field of a submission. Raises BadInput where no language here is its own."""
         try:
             entrypoint = self.entrypoint or self._main_file(languages)

@@ -33,6 +33,8 @@ from ccx_orchestrator.domain.events import StepReport, Stream
 from ccx_orchestrator.domain.plan import PlannedFile, Step
 from ccx_orchestrator.ports.execution import SandboxLost
 
+COMPILE_STEP = 1
+
 OnOutput = Callable[[Stream, bytes], Awaitable[None]]
 
 
@@ -82,9 +84,7 @@ class Dialogue:
         restore: bool = False,
         keyboard: InteractiveInput | None = None,
     ) -> None:
-        """Send a step, unless it was sent already. `keyboard`: where the input of an interactive one comes from."""
-        if number in self._steps:
-            return
+        """Send a step. `keyboard`: where the input of an interactive one comes from."""
         data, inline = step_frame(number, step, self._environment, restore=restore)
         self._steps[number] = _Running(step, on_output, keyboard, sent=inline, credit=MAX_PAYLOAD - inline)
         await self.link.send(data)

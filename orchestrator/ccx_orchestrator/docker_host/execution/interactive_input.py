@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
+from ccx_orchestrator.docker_host.execution.beside import beside
 from ccx_orchestrator.docker_host.runner.connection import RunnerLink
 from ccx_orchestrator.docker_host.runner.protocol import (
     MAX_DATA,
@@ -15,7 +16,7 @@ from ccx_orchestrator.docker_host.runner.protocol import (
     window_frame,
 )
 from ccx_orchestrator.domain.controls import Control, InputEnded, Signalled, Typed, WindowSize
-from ccx_orchestrator.ports.execution import Controls, SandboxLost
+from ccx_orchestrator.ports.execution import Controls
 
 
 class InteractiveInput:
@@ -32,13 +33,8 @@ class InteractiveInput:
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
         """Pass on what is done as long as the context lasts."""
-        passing = asyncio.create_task(self._pass_on())
-        try:
+        async with beside(self._pass_on()):
             yield
-        finally:
-            passing.cancel()
-            with suppress(asyncio.CancelledError, SandboxLost):  # whoever reads from the sandbox notices its loss too
-                await passing
 
     def begin(self, step: int) -> None:
         """The step has begun: the runner takes frames for it."""

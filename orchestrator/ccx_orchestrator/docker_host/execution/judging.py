@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from ccx.wire import Verdict
+from ccx_orchestrator.docker_host.execution.beside import Answer, beside
 from ccx_orchestrator.docker_host.execution.crossing import Crossing
-from ccx_orchestrator.docker_host.execution.dialogue import Dialogue
+from ccx_orchestrator.docker_host.execution.dialogue import COMPILE_STEP, Dialogue
 from ccx_orchestrator.docker_host.execution.interactive_input import InteractiveInput
 from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandbox
 from ccx_orchestrator.domain.checking import (
@@ -29,9 +30,6 @@ from ccx_orchestrator.domain.plan import Judge, Judging, PlannedFile
 from ccx_orchestrator.domain.verdicts import Judgement, judge_compile, mebibytes
 from ccx_orchestrator.ports.execution import SandboxLost
 
-Answer = TypeVar("Answer")
-
-COMPILE_STEP = 1
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024  # of a file with feedback, to be looked into at all
 
 
@@ -51,13 +49,8 @@ class JudgeSession:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Compiles it meanwhile. At the end nothing of it goes on."""
-        self._preparing = asyncio.create_task(self._guarded(self._prepare()))
-        try:
+        async with beside(self._guarded(self._prepare())) as self._preparing:
             yield
-        finally:
-            self._preparing.cancel()
-            with suppress(asyncio.CancelledError, SandboxLost):
-                await self._preparing
 
     async def failure(self) -> Judgement | None:
         """Wait until it is ready to judge; why it never will be."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from ccx.wire import Comparison, Verdict
+from ccx_orchestrator.docker_host.execution.beside import beside
 from ccx_orchestrator.docker_host.execution.crossing import Crossing
-from ccx_orchestrator.docker_host.execution.dialogue import Dialogue
+from ccx_orchestrator.docker_host.execution.dialogue import COMPILE_STEP, Dialogue
 from ccx_orchestrator.docker_host.execution.interactive_input import InteractiveInput
 from ccx_orchestrator.docker_host.execution.judging import JudgeSession
 from ccx_orchestrator.docker_host.sandboxes.lifecycle import Sandbox
@@ -21,9 +21,6 @@ from ccx_orchestrator.domain.verdicts import Judgement, judge, judge_compile, ju
 from ccx_orchestrator.domain.wanted_files import Wanted, have_patterns, wanted_files
 from ccx_orchestrator.ports.execution import Controls, Emit, SandboxLost
 
-Answer = TypeVar("Answer")
-
-COMPILE_STEP = 1
 FIRST_CASE_STEP = 2
 LAST_FIGURES_SECONDS = 0.3  # for a runner to kill a step and count it: milliseconds, on a host that is not overloaded
 SMALL_OUTPUT_BYTES = 64 * 1024  # compared in about a millisecond
@@ -215,8 +212,8 @@ class RunnerSession:
         await self._start(index, case, to_interactor, keyboard)
         async with (
             keyboard.connected(),
-            _running(interactor.interact(judging, to_interactor, to_program)) as verdict,
-            _running(self._dialogue.result_of(number)) as report,
+            beside(interactor.interact(judging, to_interactor, to_program)) as verdict,
+            beside(self._dialogue.result_of(number)) as report,
         ):
             await asyncio.wait((verdict, report), return_when=asyncio.FIRST_COMPLETED)
             if was_first := verdict.done():
@@ -244,18 +241,6 @@ class RunnerSession:
             return map(Wanted, asked)
         found = await self._dialogue.names()
         return wanted_files(asked, found.names, are_all=found.are_all)
-
-
-@asynccontextmanager
-async def _running(work: Awaitable[Answer]) -> AsyncIterator[asyncio.Future[Answer]]:
-    """That work as a task, which does not outlive the context."""
-    task = asyncio.ensure_future(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, SandboxLost):
-            await task
 
 
 def _case_of(step: int) -> int | None:

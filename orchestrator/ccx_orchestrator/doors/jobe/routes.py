@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from functools import partial
 from typing import Any
 
@@ -23,19 +22,17 @@ from ccx.errors import InvalidSubmission, ProblemError, QueueFull, QuotaExceeded
 from ccx.wire.complaints import first_complaint
 from ccx_orchestrator.api.clients import caller_of
 from ccx_orchestrator.api.node import Node
-from ccx_orchestrator.api.request_body import read_body
+from ccx_orchestrator.api.request_body import read_json
 from ccx_orchestrator.api.submission_routes import result_of
-from ccx_orchestrator.doors.jobe import outgoing
+from ccx_orchestrator.doors.jobe import PATH, outgoing
 from ccx_orchestrator.doors.jobe.files import FileCache
 from ccx_orchestrator.doors.jobe.incoming import Refusal, is_file_id, run_of
 from ccx_orchestrator.doors.jobe.languages import listed
 
-PREFIX = "/jobe/index.php/restapi"
-
 
 def jobe_routes(node: Node) -> APIRouter:
     """All of them."""
-    routes = APIRouter(prefix=PREFIX, include_in_schema=False)
+    routes = APIRouter(prefix=PATH, include_in_schema=False)
     door = _Door(node)
     for slash in ("", "/"):
         routes.get(f"/languages{slash}")(door.languages)
@@ -111,8 +108,8 @@ class _Door:
     async def _body(self, request: Request) -> object:
         """Raises Refusal, and what is said of a body that is too large or too slow."""
         try:
-            return json.loads(await read_body(request, self._node.max_body_bytes, self._node.read_seconds))
-        except (ValueError, RecursionError) as error:
+            return await read_json(request, self._node)
+        except ValueError as error:
             raise Refusal("Non-JSON post data received") from error
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import chain
 from signal import Signals
 from typing import Any
 
@@ -43,6 +42,15 @@ _BY_VERDICT = {
     Verdict.CANCELLED: INTERNAL_ERROR,
 }
 _BY_SIGNAL = {"SIGSEGV": SIGSEGV, "SIGXFSZ": SIGXFSZ, "SIGFPE": SIGFPE, "SIGABRT": SIGABRT}
+_OF_PROGRAM = ("source_code", "language_id", "compiler_options", "command_line_arguments", "stdin", "expected_output")
+_OF_LIMITS = ("cpu_time_limit", "wall_time_limit", "memory_limit", "max_processes_and_or_threads", "max_file_size")
+_OF_RUNS = ("redirect_stderr_to_stdout", "number_of_runs")
+_OF_RESULT = (
+    *("stdout", "stderr", "compile_output", "message", "exit_code", "exit_signal", "status", "status_id"),
+    *("created_at", "finished_at", "token", "time", "wall_time", "memory"),
+)
+FIELDS = (*_OF_PROGRAM, *_OF_LIMITS, *_OF_RUNS, *_OF_RESULT, "language")
+OF_REQUEST = frozenset(FIELDS).difference(_OF_RESULT)
 DEFAULT_FIELDS = ("stdout", "time", "memory", "stderr", "token", "compile_output", "message", "status")
 ENCODED = ("source_code", "stdin", "expected_output", "stdout", "stderr", "compile_output", "message")
 NOT_UTF8 = "some attributes for this submission cannot be converted to UTF-8, use base64_encoded=true query parameter"
@@ -64,15 +72,6 @@ def answer(
     """The fields that were asked for. Raises NotText. `told`: its events, of one whose two outputs are one."""
     values = _result(submission, told) | _asked(request, language)
     return {name: _written(name, values.get(name), is_encoded=is_encoded) for name in fields}
-
-
-FIELDS = (
-    *("source_code", "language_id", "compiler_options", "command_line_arguments", "stdin", "expected_output"),
-    *("cpu_time_limit", "wall_time_limit", "memory_limit", "max_processes_and_or_threads", "max_file_size"),
-    *("redirect_stderr_to_stdout", "number_of_runs", "stdout", "stderr", "compile_output", "message", "exit_code"),
-    *("exit_signal", "status", "status_id", "created_at", "finished_at", "token", "time", "wall_time", "memory"),
-    "language",
-)
 
 
 def _written(name: str, value: Any, *, is_encoded: bool) -> Any:
@@ -173,6 +172,6 @@ def wanted_fields(asked: str | None) -> tuple[str, ...]:
     if asked == "*":
         return FIELDS
     names = tuple(name.strip() for name in asked.split(",") if name.strip())
-    if unknown := [name for name in names if name not in set(chain(FIELDS, DEFAULT_FIELDS))]:
+    if unknown := [name for name in names if name not in FIELDS]:
         raise ValueError(f"invalid fields: [{', '.join(unknown)}]")
     return names

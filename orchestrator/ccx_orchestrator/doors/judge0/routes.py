@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import platform
 from collections.abc import Sequence
 from functools import partial
@@ -33,14 +32,14 @@ from ccx.wire import State, Submission, SubmissionRequest
 from ccx.wire.complaints import first_complaint
 from ccx_orchestrator.api.clients import caller_of
 from ccx_orchestrator.api.node import Node
-from ccx_orchestrator.api.request_body import read_body
+from ccx_orchestrator.api.problems import when_to_retry
+from ccx_orchestrator.api.request_body import read_json
 from ccx_orchestrator.api.submission_routes import result_of
-from ccx_orchestrator.doors.judge0 import about, outgoing
+from ccx_orchestrator.doors.judge0 import PATH, about, outgoing
 from ccx_orchestrator.doors.judge0.incoming import JOINED, Refusal, submission_of
 from ccx_orchestrator.doors.judge0.languages import language_of, listed
 from ccx_orchestrator.ports.store import Filter
 
-PREFIX = "/judge0"
 DEFAULT_PAGE, MOST_IN_PAGE, MOST_PAGES = 20, 100, 50
 Encoded = Annotated[bool, Query(alias="base64_encoded")]
 Fields = Annotated[str | None, Query()]
@@ -48,7 +47,7 @@ Fields = Annotated[str | None, Query()]
 
 def judge0_routes(node: Node) -> APIRouter:
     """All of them."""
-    routes = APIRouter(prefix=PREFIX, include_in_schema=False)
+    routes = APIRouter(prefix=PATH, include_in_schema=False)
     door = _Door(node)
     for slash in ("", "/"):
         routes.post(f"/submissions{slash}")(door.create)
@@ -89,7 +88,7 @@ class _Door:
         """Take a program in; with `wait` the answer is its result."""
         try:
             names = outgoing.wanted_fields(fields)
-            asked = self._asked(await self._body(request), is_encoded=is_encoded)
+            asked = self._asked(await read_json(request, self._node), is_encoded=is_encoded)
             accepted = await self._node.accept(request, asked, is_attended=wait)
             if not wait:
                 return JSONResponse({"token": accepted.id}, HTTP_201_CREATED)
@@ -102,7 +101,7 @@ class _Door:
     async def create_batch(self, request: Request, is_encoded: Encoded = False) -> Response:
         """Take several in; each is a token, or what is wrong with it."""
         try:
-            body = await self._body(request)
+            body = await read_json(request, self._node)
             found = body.get("submissions") if isinstance(body, dict) else None
             if not isinstance(found, list) or not found:
                 return _error(HTTP_400_BAD_REQUEST, "there should be at least one submission in a batch")
@@ -132,8 +131,8 @@ class _Door:
         """One as it now stands."""
         try:
             names = outgoing.wanted_fields(fields)
-            found, asked = await self._find(request, token)
-            return await self._answer(found, asked, names, is_encoded=is_encoded)
+            found = await self._find(request, token)
+            return await self._answer(found, None, names, is_encoded=is_encoded)
         except (ValueError, ProblemError) as error:
             return _refused(error)
 
@@ -146,11 +145,11 @@ class _Door:
             answers: list[dict[str, Any] | None] = []
             for token in tokens.split(",")[: about.MOST_IN_BATCH]:
                 try:
-                    found, asked = await self._find(request, token.strip())
+                    found = await self._find(request, token.strip())
                 except (SubmissionNotFound, InvalidSubmission):
                     answers.append(None)
                 else:
-                    answers.append(await self._fields(found, asked, names, is_encoded=is_encoded))
+                    answers.append(await self._fields(found, None, names, is_encoded=is_encoded))
             return JSONResponse({"submissions": answers})
         except (ValueError, ProblemError) as error:
             return _refused(error)
@@ -172,8 +171,8 @@ class _Door:
             here = lines[(page - 1) * per_page : page * per_page]
             answers = []
             for line in here:
-                found, asked = await self._find(request, line.id)
-                answers.append(await self._fields(found, asked, names, is_encoded=is_encoded))
+                found = await self._find(request, line.id)
+                answers.append(await self._fields(found, None, names, is_encoded=is_encoded))
             following = page + 1 if len(lines) > page * per_page else None
             meta = {"current_page": page, "next_page": following, "prev_page": page - 1 or None}
             return JSONResponse({"submissions": answers, "meta": meta})
@@ -183,7 +182,7 @@ class _Door:
     async def delete(self, request: Request, token: str) -> Response:
         """Refused, as by a server of theirs that does not allow it: results are kept for as long as the node says."""
         try:
-            found, _ = await self._find(request, token)
+            found = await self._find(request, token)
         except ProblemError as error:
             return _refused(error)
         if found.state is not State.DONE:
@@ -220,24 +219,22 @@ class _Door:
             {"submissions": {"queued": submissions.backlog.waiting, "running": submissions.running_here}}
         )
 
-    async def _body(self, request: Request) -> Any:
-        """Raises ValueError, and what is said of a body that is too large or too slow."""
-        return json.loads(await read_body(request, self._node.max_body_bytes, self._node.read_seconds))
-
     def _asked(self, body: object, *, is_encoded: bool) -> SubmissionRequest:
         return submission_of(body, self._node.catalogue.all(), is_encoded=is_encoded)
 
-    async def _find(self, request: Request, token: str) -> tuple[Submission, SubmissionRequest]:
+    async def _find(self, request: Request, token: str) -> Submission:
         await self._node.check_owner(request, token)
-        submissions = self._node.submissions
-        return await submissions.get(token), await submissions.request(token)
+        return await self._node.submissions.get(token)
 
     async def _fields(
-        self, found: Submission, asked: SubmissionRequest, names: Sequence[str], *, is_encoded: bool
+        self, found: Submission, asked: SubmissionRequest | None, names: Sequence[str], *, is_encoded: bool
     ) -> dict[str, Any]:
+        """`asked`: what was sent, where that is known already."""
         languages = {language.name: language for language in self._node.catalogue.all()}
+        if asked is None and outgoing.OF_REQUEST.intersection(names):
+            asked = await self._node.submissions.request(found.id)
         told = []
-        if asked.cases and asked.cases[0].name == JOINED and found.state is State.DONE:
+        if found.cases and found.cases[-1].name == JOINED and found.state is State.DONE:
             journal = await self._node.submissions.event_stream.journal(found.id)
             told = [entry.told for entry in journal.entries]
         language = languages.get(found.language)
@@ -246,7 +243,7 @@ class _Door:
     async def _answer(
         self,
         found: Submission,
-        asked: SubmissionRequest,
+        asked: SubmissionRequest | None,
         names: Sequence[str],
         *,
         is_encoded: bool,
@@ -280,8 +277,7 @@ def _refused(error: Exception) -> Response:
         return JSONResponse(_complaints(error), HTTP_422_UNPROCESSABLE_CONTENT)
     if isinstance(error, QueueFull | ShuttingDown):
         answer = _error(HTTP_503_SERVICE_UNAVAILABLE, "queue is full")
-        if error.retry_after_seconds is not None:
-            answer.headers["Retry-After"] = str(math.ceil(error.retry_after_seconds))
+        answer.headers.update(when_to_retry(error))
         return answer
     if isinstance(error, ProblemError):
         return _error(error.status, error.detail)

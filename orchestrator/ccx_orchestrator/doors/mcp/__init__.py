@@ -1,1 +1,3 @@
 """The Model Context Protocol, for agents: streamable HTTP at `/mcp`."""
+
+PATH = "/mcp"

@@ -15,13 +15,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ccx_orchestrator.api.node import Node
+from ccx_orchestrator.doors.mcp import PATH
 from ccx_orchestrator.doors.mcp.caller import Caller
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-PATH = "/mcp"
 METHODS = ("GET", "POST", "DELETE")
 IDLE_SECONDS = 600.0
 MOST_SESSIONS = 1_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from functools import partial
 from typing import Any
 
@@ -20,12 +19,13 @@ from ccx.errors import InternalError, InvalidSubmission, ProblemError, UnknownLa
 from ccx.wire import Verdict
 from ccx.wire.complaints import first_complaint
 from ccx_orchestrator.api.node import Node
-from ccx_orchestrator.api.request_body import read_body
+from ccx_orchestrator.api.problems import when_to_retry
+from ccx_orchestrator.api.request_body import read_json
 from ccx_orchestrator.api.submission_routes import result_of
-from ccx_orchestrator.doors.piston import outgoing
+from ccx_orchestrator.doors.piston import PATH, outgoing
 from ccx_orchestrator.doors.piston.incoming import Refusal, submission_of
 
-PREFIXES = ("/api/v2/piston", "/api/v2")  # of the service that was public, and of one's own
+PREFIXES = (f"{PATH}/piston", PATH)  # of the service that was public, and of one's own
 _INSTALL = "Languages are installed on the node's own host: ccx images build NAME, then start the node again."
 
 
@@ -71,7 +71,7 @@ class _Door:
         """Run a program; the answer is its result."""
         try:
             return JSONResponse(await self._execute(request))
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        except (json.JSONDecodeError, UnicodeDecodeError):
             return _refused(HTTP_400_BAD_REQUEST, "The body is not JSON.")
         except Refusal as refusal:
             return _refused(HTTP_400_BAD_REQUEST, str(refusal))
@@ -82,7 +82,7 @@ class _Door:
 
     async def _execute(self, request: Request) -> dict[str, Any]:
         node, submissions = self._node, self._node.submissions
-        body = json.loads(await read_body(request, node.max_body_bytes, node.read_seconds))
+        body = await read_json(request, node)
         asked, language = submission_of(body, node.catalogue.all())
         accepted = await node.accept(request, asked, is_attended=True)
         journal = await submissions.event_stream.journal(accepted.id)  # as it grows: from the store it takes longer
@@ -97,8 +97,7 @@ class _Door:
 def _problem(error: ProblemError) -> Response:
     is_theirs = isinstance(error, InvalidSubmission | UnknownLanguage)
     answer = _refused(HTTP_400_BAD_REQUEST if is_theirs else error.status, error.detail)
-    if error.retry_after_seconds is not None:
-        answer.headers["Retry-After"] = str(math.ceil(error.retry_after_seconds))
+    answer.headers.update(when_to_retry(error))
     return answer
 
 
