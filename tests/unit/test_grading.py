@@ -20,7 +20,7 @@ from ccx.cli.grading.people import Person, find_people
 from ccx.cli.grading.reports import as_csv, as_json, as_junit, as_page, as_spreadsheet, table
 from ccx.cli.grading.suite import Suite, SuiteTest
 from ccx.errors import BadInput
-from ccx.wire import Comparison, LimitOverrides, Verdict
+from ccx.wire import MAX_FILES, Comparison, LimitOverrides, Verdict
 from tests.support.language_infos import LANGUAGES
 
 EVIL = "=HYPERLINK(1)<script>alert(1)</script>\x1b[2J\u202e]]>"
@@ -57,7 +57,7 @@ def files(folder: Path, **content: Any) -> Path:
     return folder
 
 
-def zipped(**content: str) -> bytes:
+def zipped(**content: str | bytes) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for name, data in content.items():
@@ -66,7 +66,18 @@ def zipped(**content: str) -> bytes:
 
 
 def people(place: Path) -> dict[str, list[str]]:
-    return {person.name: sorted(person.files) for person in find_people(place)}
+    return {person.name: names(person) for person in find_people(place)}
+
+
+def names(person: Person) -> list[str]:
+    try:
+        return sorted(person.read())
+    except BadInput:
+        return []
+
+
+def person(name: str, **content: bytes) -> Person:
+    return Person(name, lambda: content)
 
 
 def test_a_file_a_folder_or_a_zip_is_a_person(tmp_path: Path) -> None:
@@ -100,22 +111,40 @@ def test_what_moodle_downloads_is_read_as_it_is(tmp_path: Path) -> None:
     assert people(tmp_path / "all.zip") == {"Ada Lovelace": ["main.py"], "Bob O'Neil": ["hello.py"]}
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"all/ada/main.py": "1", "all/bob.zip": zipped(**{"m.py": "1"})}, {"ada": ["main.py"], "bob": ["m.py"]}),
+        ({"ada/main.py": "1"}, {"ada": ["main.py"]}),
+    ],
+)
+def test_one_folder_that_holds_everybody_is_nobody(
+    tmp_path: Path, content: dict[str, Any], expected: dict[str, list[str]]
+) -> None:
+    (tmp_path / "all.zip").write_bytes(zipped(**content))
+    assert people(tmp_path / "all.zip") == expected
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a/../../b.py", "..\\b.py"])
 def test_nothing_leads_out_of_a_zip(tmp_path: Path, name: str) -> None:
     (tmp_path / "eve.zip").write_bytes(zipped(**{name: "x"}))
     (person,) = find_people(tmp_path)
-    assert not any(part in {"..", ""} for file in person.files for part in file.split("/"))
+    assert not any(part in {"..", ""} for file in person.read() for part in file.split("/"))
 
 
 def test_what_cannot_be_read_is_the_trouble_of_that_person_alone(tmp_path: Path) -> None:
-    files(tmp_path, **{"ada.py": "1", "bad.zip": b"no zip", "empty.py": " \n"})
-    assert {person.name: bool(person.trouble) for person in find_people(tmp_path)} == {
-        "ada": False,
-        "bad": True,
-        "empty": True,
-    }
+    files(tmp_path, **{"ada.py": "1", "bad.zip": b"no zip", "empty.py": " \n", "none/.hidden": "x"})
+    found = {one.name: one for one in find_people(tmp_path)}
+    assert found.pop("ada").read() == {"ada.py": b"1"}
+    for name, why in (("bad", "no zip"), ("empty", "are empty"), ("none", "nothing was handed in")):
+        with pytest.raises(BadInput, match=why):
+            found[name].read()
+    files(tmp_path, **{f"many/{number}.py": "1" for number in range(MAX_FILES + 1)})
+    (many,) = (one for one in find_people(tmp_path) if one.name == "many")
+    with pytest.raises(BadInput, match="more than"):
+        many.read()
     with pytest.raises(BadInput, match="does not exist"):
-        find_people(tmp_path / "none")
+        find_people(tmp_path / "absent")
 
 
 def test_pairs_groups_points_and_arguments(tmp_path: Path) -> None:
@@ -261,7 +290,7 @@ def test_tests_that_are_none_are_told(tmp_path: Path, content: dict[str, str | b
 def test_more_tests_than_one_submission_may_have_are_several() -> None:
     suite = Suite(tuple(SuiteTest(str(number), "", b"", "x") for number in range(2_500)))
     assignment = Assignment(suite, LANGUAGES, None, LimitOverrides())
-    requests = assignment.requests(Person("ada", {"a.py": b"1"}))
+    requests = assignment.requests({"a.py": b"1"})
     assert [len(request.cases) for request in requests] == [1_000, 1_000, 500]
 
 
@@ -269,7 +298,7 @@ def test_more_tests_than_one_submission_may_have_are_several() -> None:
 def test_a_main_file_that_cannot_be_told_is_the_trouble_of_that_person(names: tuple[str, ...]) -> None:
     assignment = Assignment(Suite((SuiteTest("1", "", b"", "x"),)), LANGUAGES, None, LimitOverrides())
     with pytest.raises(BadInput):
-        assignment.requests(Person("ada", dict.fromkeys(names, b"1")))
+        assignment.requests(dict.fromkeys(names, b"1"))
 
 
 def graded() -> tuple[list[Grade], Suite]:
@@ -282,30 +311,38 @@ def test_a_table_a_spreadsheet_and_junit_survive_whatever_a_student_wrote() -> N
     grades, suite = graded()
     assert "\x1b" not in table(grades, suite)
     assert "\u202e" not in table(grades, suite)
-    (head, line) = list(csv.reader(io.StringIO(as_csv(grades, suite))))
+    (head, line) = list(csv.reader(io.StringIO("".join(as_csv(grades, suite)))))
     assert line[0].startswith("'=HYPERLINK")
     assert head[-1].startswith("'=")
-    (found,) = ET.fromstring(as_junit(grades, suite)).iter("failure")
+    (found,) = ET.fromstring("".join(as_junit(grades, suite)).encode()).iter("failure")
     assert found.get("type") == "wrong_answer"
-    assert json.loads(as_json(grades, suite, []))["grades"][0]["person"] == EVIL
+    assert json.loads("".join(as_json(grades, suite, [])))["grades"][0]["person"] == EVIL
 
 
 def test_a_page_shows_it_as_text() -> None:
     grades, suite = graded()
-    page = as_page(grades, suite, [], EVIL)
+    page = "".join(as_page(grades, suite, [], EVIL))
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "default-src 'none'" in page
 
 
 def test_what_is_kept_is_read_again_but_for_what_was_cut_off_or_failed_by_us(tmp_path: Path) -> None:
-    kept = Kept(tmp_path / "state")
+    kept = Kept(tmp_path / "state", resume=False)
     good = Grade(person="ada", digest="1", tests=[GradedTest(name="1", verdict=Verdict.OK)])
     ours = Grade(person="bob", digest="2", tests=[GradedTest(name="1", verdict=Verdict.INTERNAL_ERROR)])
-    kept.begin([good])
+    kept.add(good)
     kept.add(ours)
     kept.path.write_text(kept.path.read_text() + '{"person": "eve", "dig')
-    assert kept.read() == {("ada", "1"): good}
+    again = Kept(kept.path, resume=True)
+    assert (again.run, again.has("ada", "1"), again.has("ada", "2")) == (kept.run, True, False)
+    assert not again.has("bob", "2")
+    again.add(eve := Grade(person="eve", trouble="late"))
+    grades = again.grades(["eve", "ada"])
+    assert (list(grades), grades[-1], list(grades[:1])) == ([eve, good], good, [eve])
+    assert not Kept(kept.path, resume=False).has("ada", "1")
+    with pytest.raises(BadInput, match="cannot be written"):
+        Kept(tmp_path / "none" / "state", resume=True)
 
 
 def test_copies_are_found_though_names_have_changed_and_others_are_not() -> None:
@@ -315,10 +352,10 @@ def test_copies_are_found_though_names_have_changed_and_others_are_not() -> None
         for n in range(9)
     )
     alike = find_alike(
-        Person(name, {"a.py": text.encode()}) for name, text in (("ada", PROGRAM), ("bob", copy), ("eve", other))
+        person(name, a=text.encode()) for name, text in (("ada", PROGRAM), ("bob", copy), ("eve", other))
     )
     assert [(pair.one, pair.other) for pair in alike] == [("ada", "bob")]
-    assert find_alike([Person("a", {"a": b"print(1)"}), Person("b", {"b": b"print(1)"})]) == []
+    assert find_alike([person("a", a=b"print(1)"), person("b", b=b"print(1)")]) == []
 
 
 def test_a_spreadsheet_has_texts_and_numbers_and_no_formula() -> None:

@@ -18,9 +18,9 @@ from ccx.cli.standard_streams import write
 from ccx.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from ccx.cli.grading.grades import Grade, Kept
+    from ccx.cli.grading.grades import Assignment, Grade, Kept
     from ccx.cli.grading.likeness import Alike
     from ccx.cli.grading.people import Person
     from ccx.cli.grading.suite import Suite
@@ -55,7 +55,6 @@ def grade_all(
     """
     # Only now: no other command needs these, and all would wait for them.
     from ccx.cli.grading import reports
-    from ccx.cli.grading.grades import Kept
     from ccx.cli.grading.likeness import find_alike
     from ccx.cli.grading.packages import read_suite
     from ccx.cli.grading.people import find_people
@@ -66,16 +65,18 @@ def grade_all(
     if compare:
         suite = replace(suite, compare=parse_comparison(compare))
     limits = suite.limits.model_copy(update=parse_limits(limit or ()).model_dump(exclude_none=True))
-    kept = Kept(Path(f"{str(submissions).rstrip('/')}.ccx-grade.jsonl"))
-    grades = asyncio.run(_grade(people, suite, language, limits, kept, server, resume=resume))
+    state = Path(f"{str(submissions).rstrip('/')}.ccx-grade.jsonl")
+    kept = asyncio.run(_grade(people, suite, language, limits, state, server, resume=resume))
+    grades = kept.grades(person.name for person in people)
     alike = find_alike(people)
     write(sys.stdout, reports.table(grades, suite).encode())
     for pair in alike:
         write(sys.stderr, f"ccx: alike: {pair.one} and {pair.other}, {pair.share:.0%}\n".encode())
     wanted = {"report": report, "csv": csv, "xlsx": xlsx, "json": json, "junit": junit}
     _write_reports(grades, suite, alike, submissions.name, wanted)
-    kept.path.unlink(missing_ok=True)
-    return 0 if all(one.verdict == "ok" for one in grades) else EXIT_NOT_ALL_RIGHT
+    are_right = all(one.verdict == "ok" for one in grades)
+    kept.path.unlink()
+    return 0 if are_right else EXIT_NOT_ALL_RIGHT
 
 
 async def _grade(
@@ -83,39 +84,43 @@ async def _grade(
     suite: Suite,
     language: str | None,
     limits: LimitOverrides,
-    kept: Kept,
+    state: Path,
     server: str | None,
     *,
     resume: bool,
-) -> list[Grade]:
+) -> Kept:
     from rich.console import Console
     from rich.progress import Progress
 
-    from ccx.cli.grading.grades import Assignment, grade
+    from ccx.cli.grading.grades import Assignment, Kept, grade
 
     async with open_client(server) as client:
         languages = await client.languages()
         judge = suite.judge.in_language_of(languages) if suite.judge else {}
         assignment = Assignment(suite, languages, language, limits, judge)
-        before = kept.read() if resume else {}
-        done = [found for person in people if (found := before.get((person.name, assignment.digest(person))))]
-        kept.begin(done)
-        names = {one.person for one in done}
-        left = [person for person in people if person.name not in names]
+        kept = Kept(state, resume=resume)
+        left = [person for person in people if not _is_graded(person, assignment, kept)]
+        done = len(people) - len(left)
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            bar = progress.add_task("grading", total=len(people), completed=len(done))
+            bar = progress.add_task("grading", total=len(people), completed=done)
             try:
                 async for one in grade(client, left, assignment, kept.run):
-                    done.append(one)
                     kept.add(one)
+                    done += 1
                     progress.advance(bar)
             except asyncio.CancelledError:
-                text = f"ccx: {len(done)} of {len(people)} are graded; the same command with --resume goes on\n"
+                text = f"ccx: {done} of {len(people)} are graded; the same command with --resume goes on\n"
                 write(sys.stderr, text.encode())
                 raise
-    order = {person.name: at for at, person in enumerate(people)}
-    return sorted(done, key=lambda one: order[one.person])
+    return kept
+
+
+def _is_graded(person: Person, assignment: Assignment, kept: Kept) -> bool:
+    try:
+        return kept.has(person.name, assignment.digest(person.read()))
+    except BadInput:
+        return False
 
 
 def _write_reports(
@@ -123,17 +128,18 @@ def _write_reports(
 ) -> None:
     from ccx.cli.grading import reports
 
-    makers: dict[str, Callable[[], str | bytes]] = {
+    makers: dict[str, Callable[[], Iterable[str | bytes]]] = {
         "report": lambda: reports.as_page(grades, suite, alike, title),
         "csv": lambda: reports.as_csv(grades, suite),
-        "xlsx": lambda: reports.as_spreadsheet(grades, suite),
+        "xlsx": lambda: [reports.as_spreadsheet(grades, suite)],
         "json": lambda: reports.as_json(grades, suite, alike),
         "junit": lambda: reports.as_junit(grades, suite),
     }
     for kind, path in wanted.items():
         if path is not None:
             try:
-                made = makers[kind]()
-                path.write_bytes(made if isinstance(made, bytes) else made.encode())
+                pieces = makers[kind]()
+                with path.open("wb") as file:
+                    file.writelines(piece if isinstance(piece, bytes) else piece.encode() for piece in pieces)
             except OSError as error:
                 raise BadInput(f"--{kind}: {str(path)!r} cannot be written: {error.strerror}.") from error

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 
-from ccx.cli.grading.people import Person
+from ccx.cli.grading.people import Files, Person
 from ccx.cli.grading.suite import Suite
 from ccx.cli.options.language_choice import language_of, main_file, named_language
 from ccx.client import Client
 from ccx.errors import BadInput
 from ccx.wire import (
+    CaseRequest,
     CaseResult,
     Checker,
     LanguageInfo,
@@ -52,7 +55,7 @@ class Grade(BaseModel):
     """One person. `trouble` is why nothing was run; `compiler` what it complained of."""
 
     person: str
-    digest: str
+    digest: str = ""
     language: str = ""
     trouble: str = ""
     compiler: str = ""
@@ -77,7 +80,7 @@ class Grade(BaseModel):
         return any(test.verdict in {Verdict.INTERNAL_ERROR, Verdict.CANCELLED} for test in self.tests)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Assignment:
     """What all are measured by."""
 
@@ -87,88 +90,108 @@ class Assignment:
     limits: LimitOverrides
     judge: Mapping[str, Checker] = field(default_factory=dict)  # the suite's, in a language of the node
 
-    def requests(self, person: Person) -> list[SubmissionRequest]:
-        """What is sent for a person: one submission, or several where there are more tests than one may have. Raises
-        BadInput where their files cannot be run.
+    def requests(self, files: Files) -> list[SubmissionRequest]:
+        """What is sent for somebody's files: one submission, or several where there are more tests than one may have.
+        Raises BadInput where they cannot be run.
         """
-        if person.trouble:
-            raise BadInput(person.trouble)
         named = named_language(self.language, self.languages) if self.language else None
-        entrypoint = main_file(person.files, [named] if named else self.languages)
+        entrypoint = main_file(files, [named] if named else self.languages)
         language = named or language_of(entrypoint, self.languages)
         judge: dict[str, Any] = dict(self.judge)
         try:
-            files = tuple(SourceFile.of(name, data) for name, data in person.files.items())
+            sources = tuple(SourceFile.of(name, data) for name, data in files.items())
             return [
                 SubmissionRequest(
-                    language=language.name, files=files, entrypoint=entrypoint, limits=self.limits, cases=cases, **judge
+                    language=language.name,
+                    files=sources,
+                    entrypoint=entrypoint,
+                    limits=self.limits,
+                    cases=cases,
+                    **judge,
                 )
-                for cases in self._batches()
+                for cases in self._batches
             ]
         except ValidationError as error:
             raise BadInput(first_complaint(error)) from error
 
-    def _batches(self) -> Iterator[tuple[Any, ...]]:
-        batch: list[Any] = []
+    @cached_property
+    def _batches(self) -> list[tuple[CaseRequest, ...]]:
+        """The tests as the cases of as few submissions as may hold them; the same for everybody."""
+        batches: list[tuple[CaseRequest, ...]] = []
+        batch: list[CaseRequest] = []
         size = 0
         for test in self.suite.tests:
             weight = len(test.stdin) + len(test.expected or "")
             if batch and (len(batch) == MAX_CASES or size + weight > MOST_CASE_BYTES):
-                yield tuple(batch)
+                batches.append(tuple(batch))
                 batch, size = [], 0
             batch.append(test.request(self.suite.compare))
             size += weight
-        yield tuple(batch)
+        return [*batches, tuple(batch)]
 
-    def digest(self, person: Person) -> str:
+    @cached_property
+    def _own_digest(self) -> bytes:
+        return hashlib.sha256(repr((self.suite, self.language, self.limits)).encode()).digest()
+
+    def digest(self, files: Files) -> str:
         """The same for the same files, tests and limits: what was graded so is not graded again."""
-        whole = hashlib.sha256()
-        for name, data in sorted(person.files.items()):
+        whole = hashlib.sha256(self._own_digest)
+        for name, data in sorted(files.items()):
             whole.update(f"{name}\0{len(data)}\0".encode() + data)
-        whole.update(repr((self.suite, self.language, self.limits)).encode())
         return whole.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """One of the submissions of a person."""
+
+    person: str
+    digest: str
+    part: int
+    count: int
 
 
 async def grade(client: Client, people: Iterable[Person], assignment: Assignment, run: str) -> AsyncGenerator[Grade]:
     """The grades as they come. Who cannot be run has one at once. `run` names this run to the node: one that was broken
     off and goes on under the same name is given what it has sent already.
     """
-    waiting: dict[int, tuple[Person, int, int]] = {}
+    sent: dict[int, _Sent] = {}
     parts: dict[str, dict[int, Submission | str]] = {}
     ready: list[Grade] = []
 
     def requests() -> Iterator[SubmissionRequest]:
-        number = 0
+        numbers = count()
         for person in people:
             try:
-                found = assignment.requests(person)
+                files = person.read()
+                found = assignment.requests(files)
             except BadInput as error:
-                ready.append(Grade(person=person.name, digest=assignment.digest(person), trouble=str(error)))
+                ready.append(Grade(person=person.name, trouble=str(error)))
                 continue
+            digest = assignment.digest(files)
             for part, request in enumerate(found):
-                waiting[number] = (person, part, len(found))
-                number += 1
+                sent[next(numbers)] = _Sent(person.name, digest, part, len(found))
                 yield request
 
     def key_of(number: int) -> str:
-        person, part, _ = waiting[number]
-        return hashlib.sha256(f"{run}\0{person.name}\0{part}".encode()).hexdigest()
+        one = sent[number]
+        return hashlib.sha256(f"{run}\0{one.person}\0{one.part}".encode()).hexdigest()
 
     async for outcome in client.run_many(requests(), key_of=key_of):
         while ready:
             yield ready.pop()
-        person, part, count = waiting.pop(outcome.number)
-        found = parts.setdefault(person.name, {})
-        found[part] = outcome.submission or str(outcome.error)
-        if len(found) == count:
-            del parts[person.name]
-            yield _grade(assignment, person, [found[at] for at in range(count)])
+        one = sent.pop(outcome.number)
+        found = parts.setdefault(one.person, {})
+        found[one.part] = outcome.submission or str(outcome.error)
+        if len(found) == one.count:
+            del parts[one.person]
+            yield _grade(assignment.suite, one, [found[at] for at in range(one.count)])
     while ready:
         yield ready.pop()
 
 
-def _grade(assignment: Assignment, person: Person, parts: list[Submission | str]) -> Grade:
-    grade = Grade(person=person.name, digest=assignment.digest(person))
+def _grade(suite: Suite, sent: _Sent, parts: list[Submission | str]) -> Grade:
+    grade = Grade(person=sent.person, digest=sent.digest)
     for part in parts:
         if isinstance(part, str):
             grade.trouble = part
@@ -183,9 +206,9 @@ def _grade(assignment: Assignment, person: Person, parts: list[Submission | str]
     grade.tests = [
         names.get(test.name)
         or GradedTest(name=test.name, verdict=verdict or Verdict.INTERNAL_ERROR, message=message or "")
-        for test in assignment.suite.tests
+        for test in suite.tests
     ]
-    grade.points = assignment.suite.score([test.verdict is Verdict.OK for test in grade.tests])
+    grade.points = suite.score([test.verdict is Verdict.OK for test in grade.tests])
     return grade
 
 
@@ -204,37 +227,86 @@ def _test(submission: Submission, case: CaseResult) -> GradedTest:
 
 
 class Kept:
-    """Grades as they come, a line each. What is cut off at its end is not counted."""
+    """Grades in a file, a line each, as they come. What was cut off at its end is not counted.
 
-    def __init__(self, path: Path) -> None:
+    In memory is only where each is: a class of thousands with a hundred tests each would not be small. With `resume`
+    what the file has already is kept. Raises BadInput where the file cannot be written.
+    """
+
+    def __init__(self, path: Path, *, resume: bool) -> None:
         self.path = path
         self.run = uuid4().hex
-
-    def read(self) -> dict[tuple[str, str], Grade]:
-        """By person and digest; those that the service failed are left out. From now on the run has the old name."""
-        found = {}
-        for line in self.path.read_bytes().splitlines() if self.path.exists() else ():
-            try:
-                kept = json.loads(line)
-                if isinstance(kept, str):
-                    self.run = kept
-                    continue
-                grade = Grade.model_validate(kept)
-            except (ValueError, ValidationError):
-                continue
-            if not grade.is_ours:
-                found[grade.person, grade.digest] = grade
-        return found
-
-    def begin(self, grades: Iterable[Grade]) -> None:
-        """With these, and nothing else. Raises BadInput."""
+        self._places: dict[str, int] = {}
+        self._digests: dict[str, str] = {}
         try:
-            lines = "".join(f"{one.model_dump_json()}\n" for one in grades)
-            self.path.write_text(f"{json.dumps(self.run)}\n{lines}", "utf-8")
+            end = self._index() if resume and path.exists() else 0
+            with path.open("ab") as file:
+                file.truncate(end)
+                if not end:
+                    file.write(f"{json.dumps(self.run)}\n".encode())
         except OSError as error:
-            raise BadInput(f"{self.path} cannot be written: {error.strerror}.") from error
+            raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
+
+    def _index(self) -> int:
+        """Find what is there; those that the service failed are left out. Where the last whole line ends, in bytes."""
+        at = 0
+        with self.path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._note(line, at)
+                at += len(line)
+        return at
+
+    def _note(self, line: bytes, at: int) -> None:
+        try:
+            kept = json.loads(line)
+            if isinstance(kept, str):
+                self.run = kept
+                return
+            grade = Grade.model_validate(kept)
+        except (ValueError, ValidationError):
+            return
+        if not grade.is_ours:
+            self._places[grade.person], self._digests[grade.person] = at, grade.digest
+
+    def has(self, person: str, digest: str) -> bool:
+        """Whether this person's work was graded as it is now."""
+        return self._digests.get(person) == digest
 
     def add(self, grade: Grade) -> None:
         """One more."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{grade.model_dump_json()}\n")
+        with self.path.open("ab") as file:
+            self._places[grade.person] = file.tell()
+            file.write(f"{grade.model_dump_json()}\n".encode())
+
+    def grades(self, people: Iterable[str]) -> Grades:
+        """Those of these people, in their order."""
+        return Grades(self.path, [self._places[person] for person in people])
+
+
+class Grades(Sequence[Grade]):
+    """Grades that are read from their file one by one, each time they are wanted."""
+
+    def __init__(self, path: Path, places: list[int]) -> None:
+        self._path = path
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, at: int) -> Grade: ...
+    @overload
+    def __getitem__(self, at: slice) -> Grades: ...
+    def __getitem__(self, at: int | slice) -> Grade | Grades:
+        if isinstance(at, slice):
+            return Grades(self._path, self._places[at])
+        (found,) = Grades(self._path, [self._places[at]])
+        return found
+
+    def __iter__(self) -> Iterator[Grade]:
+        with self._path.open("rb") as file:
+            for place in self._places:
+                file.seek(place)
+                yield Grade.model_validate_json(file.readline())

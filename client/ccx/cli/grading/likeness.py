@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from ccx.cli.grading.people import Person
+from ccx.errors import BadInput
 
 GRAM = 12  # words: what is alike for less says nothing
 WINDOW = 6  # of fingerprints, of which the least is kept
@@ -41,17 +42,21 @@ class Alike:
 def find_alike(people: Iterable[Person]) -> list[Alike]:
     """Pairs, the most alike first."""
     prints = {person.name: _fingerprints(person) for person in people}
+    long_enough = [(name, mine) for name, mine in prints.items() if len(mine) >= LEAST_PRINTS]
     found = []
-    for (one, mine), (other, theirs) in combinations(prints.items(), 2):
-        if min(len(mine), len(theirs)) >= LEAST_PRINTS:
-            share = len(mine & theirs) / min(len(mine), len(theirs))
-            if share >= LEAST_ALIKE:
-                found.append(Alike(one, other, share))
+    for (one, mine), (other, theirs) in combinations(long_enough, 2):
+        share = len(mine & theirs) / min(len(mine), len(theirs))
+        if share >= LEAST_ALIKE:
+            found.append(Alike(one, other, share))
     return sorted(found, key=lambda pair: (-pair.share, pair.one, pair.other))
 
 
 def _fingerprints(person: Person) -> frozenset[int]:
-    text = "\n".join(data.decode("utf-8", "replace") for _, data in sorted(person.files.items()))
+    try:
+        files = person.read()
+    except BadInput:
+        return frozenset()
+    text = "\n".join(data.decode("utf-8", "replace") for _, data in sorted(files.items()))
     words = [_normal(word) for word in _WORD.findall(_COMMENT.sub(" ", text))]
     hashes = [zlib.crc32(" ".join(words[at : at + GRAM]).encode()) for at in range(len(words) - GRAM + 1)]
     return frozenset(min(hashes[at : at + WINDOW]) for at in range(max(0, len(hashes) - WINDOW + 1)))

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from xml.etree import ElementTree as ET
 
@@ -44,15 +44,13 @@ def table(grades: Sequence[Grade], suite: Suite) -> str:
     return f"{columns(lines)}\n"
 
 
-def as_csv(grades: Sequence[Grade], suite: Suite) -> str:
+def as_csv(grades: Sequence[Grade], suite: Suite) -> Iterator[str]:
     """For a spreadsheet: a line for each person, a column for each test."""
-    out = io.StringIO()
-    writer = csv.writer(out)
     tests = [test.name for test in suite.tests]
-    writer.writerow([*_COLUMNS, *map(_cell, tests)])
+    yield _csv_line([*_COLUMNS, *map(_cell, tests)])
     for grade in grades:
         verdicts = {test.name: test.verdict.value for test in grade.tests}
-        writer.writerow(
+        yield _csv_line(
             [
                 _cell(grade.person),
                 _cell(grade.language),
@@ -64,6 +62,11 @@ def as_csv(grades: Sequence[Grade], suite: Suite) -> str:
                 *(verdicts.get(name, "") for name in tests),
             ]
         )
+
+
+def _csv_line(cells: list[object]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow(cells)
     return out.getvalue()
 
 
@@ -102,46 +105,49 @@ def as_spreadsheet(grades: Sequence[Grade], suite: Suite) -> bytes:
     return out.getvalue()
 
 
-def as_json(grades: Sequence[Grade], suite: Suite, alike: Sequence[Alike]) -> str:
-    """For programs."""
-    whole = {
+def as_json(grades: Sequence[Grade], suite: Suite, alike: Sequence[Alike]) -> Iterator[str]:
+    """For programs; a line for each person."""
+    about = {
         "tests": [{"name": test.name, "group": test.group} for test in suite.tests],
         "most_points": suite.most_points,
-        "grades": [
-            grade.model_dump(mode="json", exclude={"digest"}) | {"verdict": grade.verdict, "passed": grade.passed}
-            for grade in grades
-        ],
         "alike": [{"one": pair.one, "other": pair.other, "share": round(pair.share, 3)} for pair in alike],
     }
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    yield json.dumps(about, ensure_ascii=False)[:-1] + ', "grades": ['
+    for number, grade in enumerate(grades):
+        found = grade.model_dump(mode="json", exclude={"digest"}) | {"verdict": grade.verdict, "passed": grade.passed}
+        yield f"{',' * bool(number)}\n{json.dumps(found, ensure_ascii=False)}"
+    yield "\n]}\n"
 
 
-def as_junit(grades: Sequence[Grade], suite: Suite) -> str:
+def as_junit(grades: Sequence[Grade], suite: Suite) -> Iterator[str]:
     """For a step of CI: a suite for each person."""
-    root = ET.Element("testsuites", name="ccx grade")
+    yield '<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="ccx grade">\n'
     for grade in grades:
-        failures = len(suite.tests) - grade.passed
-        part = ET.SubElement(
-            root, "testsuite", name=_xml(grade.person), tests=str(len(suite.tests)), failures=str(failures)
-        )
-        tests = {test.name: test for test in grade.tests}
-        for test in suite.tests:
-            found = tests.get(test.name)
-            case = ET.SubElement(part, "testcase", name=_xml(test.name), classname=_xml(grade.person))
-            case.set("time", f"{found.wall_seconds if found else 0:.3f}")
-            if found is None or found.verdict is not Verdict.OK:
-                kind = found.verdict.value if found else grade.verdict
-                message = (found.message if found else grade.trouble) or grade.compiler
-                failure = ET.SubElement(case, "failure", type=kind, message=_xml(message))
-                failure.text = _xml(found.stderr if found else "")
-    return ET.tostring(root, encoding="unicode", xml_declaration=True)
+        yield ET.tostring(_junit_suite(grade, suite), encoding="unicode") + "\n"
+    yield "</testsuites>\n"
+
+
+def _junit_suite(grade: Grade, suite: Suite) -> ET.Element:
+    failures = len(suite.tests) - grade.passed
+    part = ET.Element("testsuite", name=_xml(grade.person), tests=str(len(suite.tests)), failures=str(failures))
+    tests = {test.name: test for test in grade.tests}
+    for test in suite.tests:
+        found = tests.get(test.name)
+        case = ET.SubElement(part, "testcase", name=_xml(test.name), classname=_xml(grade.person))
+        case.set("time", f"{found.wall_seconds if found else 0:.3f}")
+        if found is None or found.verdict is not Verdict.OK:
+            kind = found.verdict.value if found else grade.verdict
+            message = (found.message if found else grade.trouble) or grade.compiler
+            failure = ET.SubElement(case, "failure", type=kind, message=_xml(message))
+            failure.text = _xml(found.stderr if found else "")
+    return part
 
 
 def _xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
-def as_page(grades: Sequence[Grade], suite: Suite, alike: Sequence[Alike], title: str) -> str:
+def as_page(grades: Sequence[Grade], suite: Suite, alike: Sequence[Alike], title: str) -> Iterator[str]:
     """One file that opens without the internet. Raises BadInput where what makes it is not installed."""
     try:
         from jinja2 import Environment
@@ -149,9 +155,17 @@ def as_page(grades: Sequence[Grade], suite: Suite, alike: Sequence[Alike], title
         raise BadInput("--report needs jinja2: install it with pip install 'ccx[grade]'.") from error
     source = files(__package__).joinpath("report.html.jinja").read_text("utf-8")
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source)
-    slowest = max((test.cpu_seconds for grade in grades for test in grade.tests), default=0.0)
-    largest = max((test.memory_bytes for grade in grades for test in grade.tests), default=0)
-    text: str = page.render(
-        grades=grades, suite=suite, alike=alike, title=title, slowest=slowest or 1.0, largest=largest or 1
+    slowest, largest, right = 0.0, 0, 0
+    for grade in grades:
+        slowest = max(slowest, *(test.cpu_seconds for test in grade.tests), 0.0)
+        largest = max(largest, *(test.memory_bytes for test in grade.tests), 0)
+        right += grade.verdict == "ok"
+    return page.generate(
+        grades=grades,
+        suite=suite,
+        alike=alike,
+        title=title,
+        right=right,
+        slowest=slowest or 1.0,
+        largest=largest or 1,
     )
-    return text
