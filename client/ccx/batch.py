@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 SILENT_SECONDS = 120.0
-LEAST_AT_ONCE = 4
+AHEAD = 6  # beyond two for each slot: few slots are never without work while an answer is on its way
 _MAY_PASS = (QueueFull, QuotaExceeded, ShuttingDown, StoreUnavailable, EngineUnavailable, NodeUnreachable)
 
 
@@ -53,7 +53,8 @@ async def run_many(
     key_of: Callable[[int], str] | None = None,
 ) -> AsyncGenerator[Outcome]:
     """The outcomes as they come. Requests are taken one by one as there is room: a hundred thousand need no more memory
-    than `at_once`, which is twice the slots of all nodes unless it is given. `on_progress` is told how many have ended.
+    than `at_once`, which is twice the slots of all nodes and a few unless it is given. `on_progress` is told how many
+    have ended.
     `key_of` gives the idempotency key of a request by its number: with the same keys a program that was broken off
     asks for what it has sent already instead of sending it again.
     """
@@ -84,7 +85,7 @@ async def _capacity(client: Client) -> int:
     slots = 0
     with suppress(CcxError):
         slots = sum(node.report.slots for node in await client.nodes() if node.report)
-    return max(LEAST_AT_ONCE, 2 * slots)
+    return 2 * slots + AHEAD
 
 
 async def _run_one(client: Client, number: int, request: SubmissionRequest, key: str) -> Outcome:

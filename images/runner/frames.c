@@ -109,6 +109,7 @@ const char *order_parse(struct bytes payload, struct order *order) {
     order->wall_us = take_uint(&reader, 8);
     order->output_bytes = take_uint(&reader, 8);
     order->file_bytes = take_uint(&reader, 8);
+    order->address_bytes = take_uint(&reader, 8);
     order->open_files = take_uint(&reader, 4);
     order->marker = take_string(&reader);
     order->arguments = take_strings(&reader, false);

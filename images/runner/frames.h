@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-    PROTOCOL_VERSION = 4,
+    PROTOCOL_VERSION = 5,
     FRAME_HEADER = 5,
     FRAME_MOST = 65536,
     CHUNK_MOST = 32768,
@@ -48,6 +48,7 @@ struct order {
     uint64_t wall_us;
     uint64_t output_bytes;
     uint64_t file_bytes;
+    uint64_t address_bytes; /* 0: as many as there are */
     uint32_t open_files;
     uint64_t counted_bytes; /* R */
     struct bytes marker;

@@ -46,7 +46,7 @@ from ccx_orchestrator.domain.limits import Limits
 from ccx_orchestrator.domain.scheduling import Backlog
 from ccx_orchestrator.domain.stocking import Policy
 from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
-from ccx_orchestrator.doors import open_doors
+from ccx_orchestrator.doors import callback_forms, open_doors
 from ccx_orchestrator.machine import LocalMachine
 from ccx_orchestrator.metrics import Metrics
 from ccx_orchestrator.ports.callbacks import Outbox
@@ -135,7 +135,11 @@ async def open_node(settings: Settings, authority: bytes | None = None) -> Async
                 read_seconds=settings.read_seconds,
             )
             try:
-                async with submissions.at_work(), _callbacks(settings, store, meter), _cluster_at_work(settings, parts):
+                async with (
+                    submissions.at_work(),
+                    _callbacks(settings, store, meter, node),
+                    _cluster_at_work(settings, parts),
+                ):
                     app = create_app(node)
                     async with open_doors(app, node, settings.doors):
                         open_page(app)
@@ -256,14 +260,14 @@ def _submissions(
 
 
 @asynccontextmanager
-async def _callbacks(settings: Settings, store: AnyStore, meter: Meter) -> AsyncIterator[None]:
+async def _callbacks(settings: Settings, store: AnyStore, meter: Meter, node: Node) -> AsyncIterator[None]:
     """Callbacks are made, where there is a secret to sign them with, for as long as the context lasts."""
     if (key := settings.callback_key()) is None:
         yield
         return
     secret = key.encode()
     async with HttpCaller(secret, allows_private=settings.callback_private_addresses) as caller:
-        callbacks = Callbacks(store, store, caller, utc_now, meter)
+        callbacks = Callbacks(store, store, caller, utc_now, meter, callback_forms(node))
         async with background(callbacks.make_for_ever(), "callbacks"):
             yield
 

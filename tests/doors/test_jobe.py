@@ -19,6 +19,14 @@ from tests.support.tokens import token_of
 pytestmark = pytest.mark.docker
 
 COMPILE_ERROR, RUNTIME_ERROR, TIME_LIMIT, OK, MEMORY_LIMIT, OVERLOAD = 11, 12, 13, 15, 17, 21
+MALLOC = """
+#include <stdio.h>
+#include <stdlib.h>
+int main(void) {
+    puts(malloc(2000000000) ? "given" : "refused");
+}
+"""
+FILL = "public class Main { public static void main(String[] a) { System.out.print(new int[100_000_000][0].length); } }"
 C_HELLO = '#include <stdio.h>\nint main(void) { printf("Hello world\\n"); }\n'
 FLOOD = '#include <stdio.h>\nint main(void) { for (;;) printf("Hello world\\n"); }\n'
 DEEP = "int f(int n) { volatile char a[999]; a[0] = n; return f(n + 1) + a[0]; } int main(void) { return f(0); }"
@@ -74,13 +82,19 @@ async def test_languages_are_those_of_jobe(http: httpx2.AsyncClient) -> None:
         ("python3", "while True: pass", {"parameters": {"cputime": 1}}, TIME_LIMIT, ""),
         ("python3", "import time\ntime.sleep(9)", {"parameters": {"cputime": 1}}, TIME_LIMIT, ""),
         ("python3", "print('é', chr(128512))", {}, OK, "é \U0001f600\n"),
-        ("python3", "x = [0] * 10**9", {"parameters": {"memorylimit": 100}}, MEMORY_LIMIT, ""),
+        ("python3", "x = [0] * 10**9", {"parameters": {"memorylimit": 100}}, RUNTIME_ERROR, ""),
+        ("python3", "1 +", {"parameters": {"interpreterargs": ['-c "print(\\"Blah\\")"']}}, OK, "Blah\n"),
+        ("python3", "[1, 2]", {"parameters": {"interpreterargs": ["-m", "json.tool"]}}, OK, "[\n    1,\n    2\n]\n"),
         ("python3", "assert False, 'x'\nprint(1)", {"parameters": {"interpreterargs": ["-O"]}}, OK, "1\n"),
         ("c", C_HELLO, {"sourcefilename": "test.c"}, OK, "Hello world\n"),
         ("c", "int main(void) { int unused; }", {}, COMPILE_ERROR, ""),
         ("c", "int main(void) { int unused; }", {"parameters": {"compileargs": []}}, OK, ""),
         ("c", "#include <math.h>\nint main(void) { return sin(0); }", {"parameters": {"linkargs": ["-lm"]}}, OK, ""),
         ("c", "int main(void) { *(volatile int *)0 = 1; }", {}, RUNTIME_ERROR, ""),
+        ("c", MALLOC, {}, OK, "refused\n"),
+        ("c", MALLOC, {"parameters": {"memorylimit": 1000}}, OK, "refused\n"),
+        ("c", MALLOC, {"parameters": {"memorylimit": 0}}, OK, "given\n"),
+        ("c", "int main(void) { return X + Y; }", {"parameters": {"compileargs": ["-DX=1 -DY=-1", "-w"]}}, OK, ""),
         ("c", DEEP, {"parameters": {"compileargs": ["-w"]}}, RUNTIME_ERROR, ""),
         ("java", "public class Blah { public static void main(String[] a) { System.out.println(1); } }", {}, OK, "1\n"),
         (
@@ -91,6 +105,8 @@ async def test_languages_are_those_of_jobe(http: httpx2.AsyncClient) -> None:
             "2\n",
         ),
         ("java", "public class Main { void x( }", {}, COMPILE_ERROR, ""),
+        ("java", FILL, {"parameters": {"memorylimit": 16}}, MEMORY_LIMIT, ""),
+        ("python3", "print(1)", {"parameters": {"memorylimit": 16}}, OK, "1\n"),
     ],
 )
 async def test_a_run_has_the_outcome_of_jobe(

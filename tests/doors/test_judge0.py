@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import json
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -20,7 +21,8 @@ from tests.support.tokens import token_of
 
 pytestmark = pytest.mark.docker
 
-C, JAVA, PYTHON = 50, 62, 71
+C, JAVA, PYTHON, MULTI_FILE = 50, 62, 71, 89
+STDIO = "#include <stdio.h>\n"
 SUM = "print(sum(map(int, input().split())))"
 
 
@@ -70,7 +72,7 @@ def test_the_client_has_files_beside_its_program(sdk: judge0.Client) -> None:
 
 
 def test_the_client_is_told_languages_statuses_and_settings(sdk: judge0.Client) -> None:
-    assert {language.id for language in sdk.get_languages()} == {C, JAVA, PYTHON}
+    assert {language.id for language in sdk.get_languages()} == {C, JAVA, PYTHON, MULTI_FILE}
     assert sdk.get_language(PYTHON).name.startswith("Python (Python 3.")
     assert [status["id"] for status in sdk.get_statuses()] == list(range(1, 15))
     assert isinstance(sdk.get_config_info(), Config)
@@ -208,6 +210,79 @@ async def test_a_zip_leads_nowhere_else_and_is_bounded(http: httpx2.AsyncClient)
             "language_id": 71,
         }
         assert (await http.post("/submissions", json=body)).status_code == 422
+
+
+def zipped(**files: str) -> str:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as into:
+        for name, text in files.items():
+            into.writestr(name, text)
+    return base64.b64encode(archive.getvalue()).decode()
+
+
+@pytest.mark.parametrize(
+    ("files", "stdin", "status", "stdout"),
+    [
+        (
+            {
+                "compile": "gcc -DTWICE=2 src/*.c -o program\n",
+                "run": "./program | tr a-z A-Z\n",
+                "src/main.c": f'{STDIO}#include "lib.h"\nint main(void) {{ printf("x%d", TWICE * number()); }}\n',
+                "src/lib.c": "int number(void) { return 21; }",
+                "src/lib.h": "int number(void);",
+            },
+            "",
+            "Accepted",
+            "X42",
+        ),
+        ({"run": "python3 -O tool/main.py $1", "tool/main.py": "print(input())"}, "hello", "Accepted", "hello\n"),
+        ({"compile": "echo no >&2; exit 3", "run": "true"}, "", "Compilation Error", None),
+        ({"run": "exit 5"}, "", "Runtime Error (NZEC)", None),
+    ],
+)
+async def test_a_program_of_several_files_brings_its_scripts(
+    http: httpx2.AsyncClient, files: dict[str, str], stdin: str, status: str, stdout: str | None
+) -> None:
+    body = {"language_id": MULTI_FILE, "additional_files": zipped(**files), "stdin": stdin}
+    answer = await http.post("/submissions", params={"wait": "true", "fields": "*"}, json=body)
+    result = answer.json()
+    assert (result["status"]["description"], result["stdout"]) == (status, stdout), result
+    assert (result["language"], result["source_code"]) == ({"id": 89, "name": "Multi-file program"}, None)
+
+
+async def test_a_program_of_several_files_needs_them(http: httpx2.AsyncClient) -> None:
+    for files, told in ((None, "can't be blank"), (zipped(compile="true"), "has no script 'run'")):
+        body = {"language_id": MULTI_FILE, "additional_files": files}
+        assert (await http.post("/submissions", json=body)).json() == {"additional_files": [told]}
+    assert {"id": 89, "name": "Multi-file program"} in (await http.get("/languages")).json()
+
+
+async def test_a_result_is_put_where_it_was_asked_for(starts_nodes: StartsNodes, http: httpx2.AsyncClient) -> None:
+    put: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = int(head.split("content-length:")[1].split()[0])
+        await put.put((head.split("\r\n")[0], json.loads(await reader.readexactly(length))))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    body = {"source_code": "print(6 * 7)", "language_id": PYTHON, "redirect_stderr_to_stdout": True}
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    async with server:
+        body["callback_url"] = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/heard?x=1"
+        refused = (await http.post("/submissions", json=body)).json()
+        node = starts_nodes(
+            max_tasks=1, languages="python", CCX_CALLBACK_SECRET="x", CCX_CALLBACK_PRIVATE_ADDRESSES="true"
+        )
+        async with httpx2.AsyncClient(base_url=f"{node.url}/judge0", timeout=DEADLINE_SECONDS) as calling:
+            assert (await calling.get("/config_info")).json()["enable_callbacks"] is True
+            token = (await calling.post("/submissions", json=body)).json()["token"]
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            line, heard = await put.get()
+    assert list(refused) == ["callback_url"]
+    assert line == "put /heard?x=1 http/1.1"
+    assert (heard["token"], heard["status"]["id"], base64.b64decode(heard["stdout"])) == (token, 3, b"42\n")
 
 
 async def test_a_batch_is_taken_one_by_one(http: httpx2.AsyncClient) -> None:

@@ -268,3 +268,55 @@ WHO_I_AM = {
 @pytest.mark.parametrize("language", WHO_I_AM)
 async def test_the_user_has_a_name_and_a_home(run: Runs, language: str) -> None:
     assert told(await run(language, WHO_I_AM[language])) == (Verdict.OK, "sandbox sandbox /box/work sandbox\n")
+
+
+# Commands of one's own, and memory that is reserved
+
+
+@pytest.mark.parametrize(
+    ("language", "files", "commands", "stdout"),
+    [
+        (
+            "c",
+            {
+                "build.sh": "cc -DN=7 -o program main.c",
+                "main.c": '#include <stdio.h>\nint main(int n, char **a) { printf("%d %s", N, a[2]); }',
+            },
+            {"compile": ["sh", "build.sh"], "run": ["./program", "-v"]},
+            "7 case",
+        ),
+        ("python", {"notes.txt": "here"}, {"run": ["sh", "-c", 'cat notes.txt; echo " $0"']}, "here case\n"),
+        (
+            "java",
+            {"A.java": "class A { public static void main(String[] a) { System.out.print(a[0]); } }"},
+            {"compile": ["javac", "A.java"], "run": ["java", "-cp", ".", "A"]},
+            "case",
+        ),
+    ],
+)
+async def test_commands_of_ones_own_are_run_in_place_of_the_languages(
+    run: Runs, language: str, files: dict[str, str | bytes], commands: dict[str, Any], stdout: str
+) -> None:
+    result = await run(language, files, commands=commands, args=["case"])
+    assert told(result) == (Verdict.OK, stdout)
+
+
+async def test_a_command_that_is_not_there_says_so(run: Runs) -> None:
+    result = await run("python", "print(1)", commands={"run": ["./nothing"]})
+    assert result.verdict is Verdict.RUNTIME_ERROR
+    assert result.message == "It could not be started: No such file or directory."
+
+
+@pytest.mark.parametrize(
+    ("language", "source"),
+    [
+        ("python", "try:\n    bytes(10**9)\nexcept MemoryError:\n    print('refused')"),
+        (
+            "c",
+            '#include <stdio.h>\n#include <stdlib.h>\nint main(void) { puts(malloc(1000000000) ? "given" : "refused"); }',
+        ),
+    ],
+)
+async def test_memory_above_the_address_space_cannot_be_reserved(run: Runs, language: str, source: str) -> None:
+    limited = await run(language, source, limits={"address_space_bytes": 512 << 20})
+    assert told(limited) == (Verdict.OK, "refused\n")

@@ -94,15 +94,17 @@ class Step:
     wall_seconds: float = 30
     output_bytes: int = MIB
     file_bytes: int = 64 * MIB
+    address_space_bytes: int = 0
     open_files: int = 256
     marker: str = ""
     environment: tuple[str, ...] = ("PATH=/usr/bin:/bin", "LC_ALL=C")
 
     def encoded(self, number: int) -> bytes:
-        limits = (int(self.cpu_seconds * 1e6), int(self.wall_seconds * 1e6), self.output_bytes, self.file_bytes)
+        times = (int(self.cpu_seconds * 1e6), int(self.wall_seconds * 1e6))
+        limits = (*times, self.output_bytes, self.file_bytes, self.address_space_bytes)
         return b"".join(
             [
-                struct.pack(">IBQQQQI", number, self.flags, *limits, self.open_files),
+                struct.pack(">IBQQQQQI", number, self.flags, *limits, self.open_files),
                 str16(self.marker),
                 strings(self.arguments),
                 strings(self.environment),
@@ -371,7 +373,7 @@ def open_sandbox(
             assert process.stdout
             link = RunnerLink(process.stdin.fileno(), process.stdout.fileno())
             ready = link.receive()
-            assert (ready.type, ready.payload[:2]) == ("r", b"\0\4")
+            assert (ready.type, ready.payload[:2]) == ("r", b"\0\5")
             yield Sandbox(name, process, link, ready.payload[2])
         finally:
             subprocess.run(

@@ -34,8 +34,8 @@ class FakeCaller:
     failures: int = 0
     calls: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
-    async def call(self, url: str, body: bytes, submission_id: str, at: datetime) -> None:
-        self.calls.append((url, json.loads(body)))
+    async def call(self, method: str, url: str, body: bytes, submission_id: str, at: datetime) -> None:
+        self.calls.append((f"{method} {url}", json.loads(body)))
         if len(self.calls) <= self.failures:
             raise CallFailed("not now")
 
@@ -66,7 +66,7 @@ async def test_a_result_is_told_once() -> None:
     callbacks = Callbacks(store, store, caller, Clock(), Metrics())
     assert [await callbacks.make_some(), await callbacks.make_some()] == [1, 0]
     ((url, body),) = caller.calls
-    assert url == URL
+    assert url == f"POST {URL}"
     assert (body["id"], body["state"], body["verdict"]) == ("1", "done", "ok")
 
 
@@ -117,7 +117,7 @@ async def listening() -> AsyncIterator[Listener]:
 
 async def test_a_call_is_a_post_with_a_signature_that_can_be_checked() -> None:
     async with listening() as heard, HttpCaller(SECRET, allows_private=True) as caller:
-        await caller.call(f"http://localhost:{heard.port}/hook?x=1", b'{"a": 1}', "the id", NOW)
+        await caller.call("POST", f"http://localhost:{heard.port}/hook?x=1", b'{"a": 1}', "the id", NOW)
     head = heard.heads[0].decode()
     assert head.startswith("POST /hook?x=1 HTTP/1.1\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.split("\r\n")[1:])}
@@ -133,7 +133,7 @@ async def test_any_answer_but_a_2xx_is_a_failure_and_no_redirect_is_followed(sta
     async with listening() as heard, HttpCaller(SECRET, allows_private=True) as caller:
         heard.answer = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()
         with pytest.raises(CallFailed, match=status[:3]):
-            await caller.call(f"http://localhost:{heard.port}/", b"", "x", NOW)
+            await caller.call("POST", f"http://localhost:{heard.port}/", b"", "x", NOW)
         assert len(heard.heads) == 1
 
 
@@ -141,7 +141,7 @@ async def test_any_answer_but_a_2xx_is_a_failure_and_no_redirect_is_followed(sta
 async def test_private_addresses_are_not_called_however_they_are_written(host: str) -> None:
     async with listening() as heard, HttpCaller(SECRET, allows_private=False) as caller:
         with pytest.raises(CallFailed):
-            await caller.call(f"http://{host}:{heard.port}/", b"", "x", NOW)
+            await caller.call("POST", f"http://{host}:{heard.port}/", b"", "x", NOW)
     assert heard.heads == []
 
 
@@ -158,6 +158,6 @@ async def test_a_name_is_looked_up_once_and_one_private_address_of_it_is_enough_
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
     async with listening() as heard, HttpCaller(SECRET, allows_private=False) as caller:
         with pytest.raises(CallFailed, match="not an address on the internet"):
-            await caller.call(f"http://rebinding.example:{heard.port}/", b"", "x", NOW)
+            await caller.call("POST", f"http://rebinding.example:{heard.port}/", b"", "x", NOW)
     assert asked == ["rebinding.example"]
     assert heard.heads == []

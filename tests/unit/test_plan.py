@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ccx.errors import BadInput, InvalidSubmission
-from ccx.wire import CaseRequest, LimitOverrides, SourceFile, SubmissionRequest
+from ccx.wire import CaseRequest, Commands, LimitOverrides, SourceFile, SubmissionRequest
 from ccx_orchestrator.docker_host.languages.catalogue import with_limits
 from ccx_orchestrator.domain.language import LimitChange
 from ccx_orchestrator.domain.planning import make_plan
@@ -132,3 +132,28 @@ def test_a_byte_order_mark_is_taken_off_sources_and_nothing_else() -> None:
     files = tuple(SourceFile.of(name, b"\xef\xbb\xbfx") for name in ("a.dm", "data.txt"))
     plan = make_plan(SubmissionRequest(language="demo", files=files), lambda _: language())
     assert [file.data for file in plan.files] == [b"x", b"\xef\xbb\xbfx"]
+
+
+def test_commands_of_ones_own_take_the_place_of_the_languages() -> None:
+    own = Commands(compile=("make", "-s"), run=("./a", "-v"))
+    compiled, plain = language(is_compiled=True), language()
+    plan = make_plan(request("notes.txt", commands=own, args=("x",)), lambda _: compiled)
+    assert plan.compile
+    assert plan.compile.command == ("make", "-s")
+    assert plan.compile.limits == compiled.compile.limits  # type: ignore[union-attr]
+    assert plan.cases[0].step.command == ("./a", "-v", "x")
+    assert not plan.cases[0].step.prestarted
+    only_run = make_plan(request("a.dm", commands=Commands(run=("cat", "a.dm"))), lambda _: compiled)
+    assert (only_run.compile, only_run.cases[0].step.command) == (None, ("cat", "a.dm"))
+    assert make_plan(request("a.dm", commands=own), lambda _: plain).compile is not None
+    for field in ("compile_args", "run_options"):
+        with pytest.raises(InvalidSubmission, match=rf"{field}: cannot be used with commands"):
+            make_plan(request("a.dm", commands=own, **{field: ("-O",)}), lambda _: compiled)
+
+
+def test_the_address_space_is_limited_for_cases_alone_and_only_where_it_is_asked_for() -> None:
+    limits = LimitOverrides(address_space_bytes=7)
+    plan = make_plan(request("a.dm", limits=limits), lambda _: language(is_compiled=True))
+    assert plan.compile
+    assert [plan.compile.address_space_bytes, plan.cases[0].step.address_space_bytes] == [0, 7]
+    assert make_plan(request("a.dm"), lambda _: language()).cases[0].step.address_space_bytes == 0

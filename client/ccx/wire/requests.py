@@ -60,9 +60,15 @@ class LimitOverrides(Request):
     processes: Count | None = Field(default=None, description="Processes and threads at any one time.")
     output_bytes: Count | None = Field(default=None, description="Bytes kept of stdout, and as many of stderr.")
     file_bytes: Count | None = Field(default=None, description="Size of the largest file a case may write.")
+    address_space_bytes: Count | None = Field(
+        default=None,
+        description="Address space of each process of a case: more than that cannot be reserved, and `malloc` fails. "
+        "Left out: not limited.",
+    )
 
 
 CheckerConvention = Literal["kattis", "testlib"]
+CallbackForm = Literal["ccx", "judge0"]
 
 
 class Checker(Request):
@@ -125,6 +131,15 @@ class CaseRequest(Request):
         return decode(self.stdin, self.stdin_encoding)
 
 
+class Commands(Request):
+    """What is run in place of the language's own commands, each a program and its arguments, in the work directory. No
+    shell reads them, unless one is named: `["bash", "run.sh"]`.
+    """
+
+    compile: Arguments = Field(default=(), description="Run once, before the cases. Left out: nothing is.")
+    run: Annotated[Arguments, Field(min_length=1, description="Run for each case, the case's `args` behind it.")]
+
+
 class SubmissionRequest(Request):
     """A program to run: `language` and one file are all that is required."""
 
@@ -138,6 +153,7 @@ class SubmissionRequest(Request):
     run_options: Arguments = Field(
         default=(), description="Options of the interpreter or virtual machine, of those that the language allows."
     )
+    commands: Commands | None = Field(default=None, description="Left out: those of the language.")
     limits: LimitOverrides = LimitOverrides()
     cases: Annotated[tuple[CaseRequest, ...], Field(strict=False, max_length=MAX_CASES)] = Field(
         default=(), description="Left out: one case with the submission's own `stdin` and `args`."
@@ -160,6 +176,9 @@ class SubmissionRequest(Request):
         default=None, description="Cancelled unless it was started by then, counted from its acceptance."
     )
     callback_url: CallbackUrl | None = Field(default=None, description="Where to POST the result, signed.")
+    callback_form: CallbackForm = Field(
+        default="ccx", description="`judge0`: the result is PUT there in the form of that system."
+    )
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

@@ -86,6 +86,8 @@ ROWS = (
     Row("POST GET DELETE", "/mcp", Right.RUN),
     Row("POST GET DELETE", "/judge0/submissions/{path:path}", Right.RUN),
     Row("POST GET", "/judge0/submissions", Right.RUN),
+    Row("POST", "/judge0/authenticate", Right.READ),
+    Row("POST", "/judge0/authorize", Right.OPERATE),
     Row("GET", "/judge0/{path:path}", Right.READ),
     Row("GET", "/jobe/index.php/restapi/languages", Right.READ),
     Row("POST PUT GET", "/jobe/index.php/restapi/{path:path}", Right.RUN),

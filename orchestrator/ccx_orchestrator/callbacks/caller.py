@@ -1,4 +1,4 @@
-"""A signed POST to an address that a user named, and to no other place that name may turn into."""
+"""A signed request to an address that a user named, and to no other place that name may turn into."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class HttpCaller(AbstractAsyncContextManager["HttpCaller"]):
     ) -> None:
         await self._pool.__aexit__(kind, error, trace)
 
-    async def call(self, url: str, body: bytes, submission_id: str, at: datetime) -> None:
+    async def call(self, method: str, url: str, body: bytes, submission_id: str, at: datetime) -> None:
         """See `ports.Caller`."""
         headers: dict[bytes | str, bytes | str] = {
             "Host": urlsplit(url).netloc,
@@ -69,7 +69,7 @@ class HttpCaller(AbstractAsyncContextManager["HttpCaller"]):
         try:
             async with (
                 asyncio.timeout(SECONDS),
-                self._pool.stream("POST", url, headers=headers, content=body) as response,
+                self._pool.stream(method, url, headers=headers, content=body) as response,
             ):
                 status = response.status
         except TimeoutError as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import structlog
 
 from ccx.errors import StoreUnavailable
-from ccx_orchestrator.ports.callbacks import Callback, Caller, CallFailed, Outbox
+from ccx_orchestrator.ports.callbacks import NATIVE, Callback, Caller, CallFailed, Form, Outbox
 from ccx_orchestrator.ports.metering import Meter
 from ccx_orchestrator.ports.store import Store
 
@@ -36,13 +37,20 @@ class Callbacks:
     """Makes the calls that are due."""
 
     def __init__(
-        self, outbox: Outbox, store: Store, caller: Caller, clock: Callable[[], datetime], meter: Meter
+        self,
+        outbox: Outbox,
+        store: Store,
+        caller: Caller,
+        clock: Callable[[], datetime],
+        meter: Meter,
+        forms: Mapping[str, Form] = MappingProxyType({}),
     ) -> None:
         self._outbox = outbox
         self._store = store
         self._caller = caller
         self._clock = clock
         self._meter = meter
+        self._forms = {"ccx": NATIVE} | dict(forms)
 
     async def make_for_ever(self) -> None:
         """Make them, until cancelled."""
@@ -64,10 +72,13 @@ class Callbacks:
 
     async def _make(self, callback: Callback) -> None:
         again_at = None
-        if result := await self._store.get(callback.submission):
+        result = await self._store.get(callback.submission)
+        request = await self._store.request(callback.submission)
+        if result and request:
+            form = self._forms[request.callback_form]
             try:
-                body = result.model_dump_json().encode()
-                await self._caller.call(callback.url, body, callback.submission, self._clock())
+                body = await form.body(result)
+                await self._caller.call(form.method, callback.url, body, callback.submission, self._clock())
                 self._meter.called_back(succeeded=True)
             except CallFailed as error:
                 self._meter.called_back(succeeded=False)

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 
 from ccx.errors import ImageMissing, InvalidSubmission, UnknownLanguage
-from ccx.wire import CaseRequest, Checker, FieldError, SubmissionRequest
+from ccx.wire import CaseRequest, Checker, Commands, FieldError, SubmissionRequest
 from ccx_orchestrator.domain.checking import argument_files
 from ccx_orchestrator.domain.language import Language, Stage
 from ccx_orchestrator.domain.limits import Limits, choose_limits
@@ -67,7 +67,7 @@ def by_name(request: SubmissionRequest, name_of: Callable[[str], str]) -> Submis
 def make_plan(request: SubmissionRequest, find: Callable[[str], Language]) -> Plan:
     """The plan of a submission. `find` gives the language of a name or alias, or raises. Raises InvalidSubmission."""
     language = find(request.language)
-    program = _Program(request, language, request.run_options)
+    program = _Program(request, language, request.run_options, request.commands)
     requested = request.judges()
     judges = {judge: _Program(judge, _language_of(judge, title, find)) for judge, title in requested.items()}
     cases = _Cases(request, program, judges)
@@ -153,13 +153,22 @@ class _Program:
     """A program of a request, the submission's own or a judge: its files, and its language's commands filled in."""
 
     def __init__(
-        self, request: SubmissionRequest | Checker, language: Language, run_options: tuple[str, ...] = ()
+        self,
+        request: SubmissionRequest | Checker,
+        language: Language,
+        run_options: tuple[str, ...] = (),
+        commands: Commands | None = None,
     ) -> None:
         limits = language.limits
         self.language = language
         self.limits = choose_limits(request.limits, limits.default, limits.lowest, limits.highest)
         self.files = tuple(_planned(file.name or language.source_name, file.data(), language) for file in request.files)
+        self._address_space_bytes = request.limits.address_space_bytes or 0
         self._compile_args = request.compile_args
+        self._commands = commands
+        if commands and (self._compile_args or run_options):
+            field = "compile_args" if self._compile_args else "run_options"
+            _refuse(field, "cannot be used with commands: give them there")
         entrypoint = request.entrypoint or self.files[0].name
         if entrypoint not in {file.name for file in self.files}:
             _refuse("entrypoint", f"is not the name of a file; the only one is {self.files[0].name!r}")
@@ -170,7 +179,11 @@ class _Program:
             "{entrypoint_stem}": str(PurePosixPath(entrypoint).with_suffix("")),
         } | _shares_of_memory(language, self.limits)
         self._run_options = self._chosen_run_options(run_options)
-        self._prestarted = _prestarted_stages(language, self.limits, has_run_options=bool(self._run_options))
+        self._prestarted = (
+            _prestarted_stages(language, self.limits, has_run_options=bool(self._run_options))
+            if commands is None
+            else ()
+        )
 
     def source_trouble(self) -> str:
         """What may be the reason where it does not compile, or not even begin; empty where nothing is."""
@@ -195,6 +208,9 @@ class _Program:
     def compile_step(self) -> Step | None:
         """The compiler's step. Raises InvalidSubmission."""
         compiling = self.language.compile
+        if self._commands:
+            limits = compiling.limits if compiling else self.limits
+            return Step(self._commands.compile, limits) if self._commands.compile else None
         if compiling is None:
             if self._compile_args:
                 _refuse("compile_args", f"cannot be used: {self.language.title} programs are not compiled")
@@ -213,7 +229,15 @@ class _Program:
         """The step of one run. `is_first`: the program that was started ahead may serve it."""
         run = self.language.run
         prestarted = is_first and Stage.RUN in self._prestarted
-        return Step(self._fill(run.command, args), self.limits, stdin, run.memory_marker, prestarted=prestarted)
+        command = (*self._commands.run, *args) if self._commands else self._fill(run.command, args)
+        return Step(
+            command,
+            self.limits,
+            stdin,
+            run.memory_marker,
+            address_space_bytes=self._address_space_bytes,
+            prestarted=prestarted,
+        )
 
     def _fill(self, command: tuple[str, ...], args: tuple[str, ...]) -> tuple[str, ...]:
         lists = {"{sources}": self._sources, "{args}": args, "{compile_args}": self._compile_args}

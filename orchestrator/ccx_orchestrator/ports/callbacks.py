@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from ccx.wire import Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +36,20 @@ class CallFailed(Exception):
 class Caller(Protocol):
     """Calls addresses that users name. Reaches nothing that the node's operator would not want to be reached."""
 
-    async def call(self, url: str, body: bytes, submission_id: str, at: datetime) -> None:
-        """POST a signed body. Raises CallFailed."""
+    async def call(self, method: str, url: str, body: bytes, submission_id: str, at: datetime) -> None:
+        """Send a signed body there. Raises CallFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a result is told: by which method of HTTP, and as what."""
+
+    method: str
+    body: Callable[[Submission], Awaitable[bytes]]
+
+
+async def _whole(result: Submission) -> bytes:
+    return result.model_dump_json().encode()
+
+
+NATIVE = Form("POST", _whole)

@@ -164,10 +164,13 @@ def _forwarded(plan: Plan) -> SubmissionRequest:
     return plan.request.model_copy(
         update={
             "language": plan.language.name,
-            "limits": LimitOverrides(**asdict(plan.limits)),  # this node's word, whatever the other's usual ones are
+            "limits": LimitOverrides(
+                **asdict(plan.limits), address_space_bytes=plan.request.limits.address_space_bytes
+            ),  # this node's word, whatever the other's usual ones are
             "priority": 0,
             "deadline_seconds": None,
             "callback_url": None,
+            "callback_form": "ccx",
         }
     )
 

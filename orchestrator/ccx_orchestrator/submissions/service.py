@@ -64,7 +64,7 @@ class Submissions:
         self._passing = passing
         self._catalogue = catalogue
         self._clock = clock
-        self._policy = policy
+        self.policy = policy
         self._meter = meter
         self._ids = SubmissionIds()
         self._notifications = Notifications()
@@ -293,7 +293,7 @@ class Submissions:
             raise ShuttingDown("This node is shutting down and takes nothing new. Try again, or try another node.")
         if self.is_draining:
             raise ShuttingDown("This node is being drained and takes nothing new. Try another node.")
-        self._policy.check(request)
+        self.policy.check(request)
         plan = make_plan(request, self._catalogue.find)
         await self._runs.check_engine()
         return plan

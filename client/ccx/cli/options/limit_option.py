@@ -60,5 +60,6 @@ _LIMITS: dict[str, tuple[str, Callable[[str], float | None], str]] = {
     "processes": ("processes", _count, _COUNT_FORM),
     "output": ("output_bytes", _bytes, _BYTES_FORM),
     "file": ("file_bytes", _bytes, _BYTES_FORM),
+    "address-space": ("address_space_bytes", _bytes, _BYTES_FORM),
 }
 LIMIT_NAMES = tuple(_LIMITS)

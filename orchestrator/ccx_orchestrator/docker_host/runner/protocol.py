@@ -12,7 +12,7 @@ from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.domain.plan import Step
 from ccx_orchestrator.domain.planning import environment_of, prestart_command
 
-VERSION = 4
+VERSION = 5
 MAX_PAYLOAD = 65_536
 MAX_DATA = 32_768  # bytes of one file or input frame: small enough to interleave, large enough to be cheap
 
@@ -25,7 +25,7 @@ FILE_REPLACES = 2
 OPEN_FILES = 256
 
 _HEADER = struct.Struct(">IB")
-_STEP = struct.Struct(">IBQQQQI")
+_STEP = struct.Struct(">IBQQQQQI")
 _RESULT = struct.Struct(">IBIBQQQQQIIBI")
 _HOW = (How.EXITED, How.SIGNALLED, How.NOT_STARTED)
 _ENDED_BY = (EndedBy.NOTHING, EndedBy.CPU, EndedBy.WALL, EndedBy.STDOUT, EndedBy.STDERR, EndedBy.CANCEL)
@@ -229,6 +229,7 @@ def step_frame(number: int, step: Step, environment: tuple[str, ...], *, restore
         microseconds(limits.wall_seconds),
         limits.output_bytes,
         limits.file_bytes,
+        step.address_space_bytes,
         OPEN_FILES,
     )
     return frame("S", head + words + inline), len(inline)

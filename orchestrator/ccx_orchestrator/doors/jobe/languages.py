@@ -12,8 +12,8 @@ _OURS = {"python3": ("python-science", "python")}
 _HIDDEN = frozenset({"python-science", "python"})
 # `-BE` of theirs keeps byte code and the environment out: a sandbox has neither.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "c": {"compileargs": ["-Wall", "-Werror", "-std=c99"], "name": "prog.c"},
-    "cpp": {"compileargs": ["-Wall", "-Werror"], "name": "prog.cpp"},
+    "c": {"compileargs": ["-Wall", "-Werror", "-std=c99"], "name": "prog.c", "address_space": 400},
+    "cpp": {"compileargs": ["-Wall", "-Werror"], "name": "prog.cpp", "address_space": 400},
     "python3": {"name": "prog.py"},
 }
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ccx.wire import LanguageInfo
+from ccx_orchestrator.callbacks.caller import SECONDS
+from ccx_orchestrator.callbacks.delivery import MOST_TRIES
 from ccx_orchestrator.doors.judge0.incoming import KILOBYTE, MOST_EXTRACTED_BYTES, MOST_RUNS
 
 VERSION = "1.13.1"  # whose addresses, fields and numbers of languages are answered to
@@ -18,7 +20,7 @@ def about() -> dict[str, str]:
     return {"version": VERSION, "homepage": page, "source_code": page, "maintainer": "the operator of this ccx node"}
 
 
-def configuration(languages: Sequence[LanguageInfo], queue_size: int) -> dict[str, Any]:
+def configuration(languages: Sequence[LanguageInfo], queue_size: int, *, calls_back: bool) -> dict[str, Any]:
     """Defaults are the lowest and highest values the highest of all languages: each has its own."""
 
     def default(name: str) -> float:
@@ -34,9 +36,9 @@ def configuration(languages: Sequence[LanguageInfo], queue_size: int) -> dict[st
         "allowed_languages_for_compile_options": [each.title for each in languages],
         "enable_command_line_arguments": True,
         "enable_submission_delete": False,
-        "enable_callbacks": False,
-        "callbacks_max_tries": 0,
-        "callbacks_timeout": 0.0,
+        "enable_callbacks": calls_back,
+        "callbacks_max_tries": MOST_TRIES,
+        "callbacks_timeout": SECONDS,
         "enable_additional_files": True,
         "max_queue_size": queue_size,
         "cpu_time_limit": default("cpu_seconds"),

@@ -10,13 +10,13 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ccx.wire import CaseRequest, LanguageInfo, LimitOverrides, SourceFile, SubmissionRequest, encode
-from ccx_orchestrator.doors.judge0.languages import language_of
+from ccx.wire import CaseRequest, Commands, LanguageInfo, LimitOverrides, SourceFile, SubmissionRequest, encode
+from ccx_orchestrator.doors.judge0.languages import MULTI_FILE, language_of
 
 MOST_RUNS = 20
 MOST_OPTIONS = 512
 MOST_EXTRACTED_BYTES = 16 * 1024 * 1024
-MULTI_FILE = 89
+COMPILE_SCRIPT, RUN_SCRIPT = "compile", "run"  # what a program of several files brings, for bash
 KILOBYTE = 1024
 # What a case is called whose standard error goes to standard output: an answer can then tell without the request.
 JOINED = "stderr to stdout"
@@ -44,10 +44,7 @@ class Refusal(Exception):
 def submission_of(body: object, languages: Sequence[LanguageInfo], *, is_encoded: bool) -> SubmissionRequest:
     """The submission. Raises Refusal, or ValidationError where our rules are stricter."""
     asked = _Asked(body if isinstance(body, dict) else {}, is_encoded=is_encoded)
-    language = asked.language(languages)
-    source = asked.data("source_code")
-    if not source:
-        raise Refusal({"source_code": ["can't be blank"]})
+    program, language = asked.program(languages)
     stdin, stdin_encoding = encode(asked.data("stdin"))
     case = CaseRequest(
         name=JOINED if asked.flag("redirect_stderr_to_stdout") else None,
@@ -59,11 +56,11 @@ def submission_of(body: object, languages: Sequence[LanguageInfo], *, is_encoded
     runs = asked.number("number_of_runs", 1, MOST_RUNS) or 1
     return SubmissionRequest(
         language=language.name,
-        files=tuple(asked.files(SourceFile.of(main_name(language), source))),
-        compile_args=asked.words("compiler_options"),
         cases=(case,) * int(runs),
         stop_on_failure=True,
         limits=asked.limits(language),
+        **program,
+        **asked.callback(),
     )
 
 
@@ -78,21 +75,47 @@ class _Asked:
     def __init__(self, fields: Mapping[str, Any], *, is_encoded: bool) -> None:
         self._fields = fields
         self._is_encoded = is_encoded
-        if fields.get("callback_url"):
-            raise Refusal({"callback_url": ["is not called by this server: ask for the result by its token"]})
         if fields.get("enable_network"):
             raise Refusal({"enable_network": ["enabling network is not allowed"]})
 
-    def language(self, languages: Sequence[LanguageInfo]) -> LanguageInfo:
+    def program(self, languages: Sequence[LanguageInfo]) -> tuple[dict[str, Any], LanguageInfo]:
+        """What is run, as fields of ours, and its language."""
+        number = self._number()
+        if number == MULTI_FILE:
+            return self._multi_file(languages)
+        if (language := language_of(number, languages)) is None:
+            raise Refusal({"language_id": [f"language with id {number} doesn't exist"]})
+        source = self.data("source_code")
+        if not source:
+            raise Refusal({"source_code": ["can't be blank"]})
+        main = SourceFile.of(main_name(language), source)
+        others = (file for file in self._files() if file.name != main.name)
+        return {"files": (main, *others), "compile_args": self.words("compiler_options")}, language
+
+    def _multi_file(self, languages: Sequence[LanguageInfo]) -> tuple[dict[str, Any], LanguageInfo]:
+        """A program that brings its own scripts, `compile` and `run`: in the language of most of its files."""
+        files = tuple(self._files())
+        names = [file.name or "" for file in files]
+        if not files:
+            raise Refusal({"additional_files": ["can't be blank"]})
+        if RUN_SCRIPT not in names:
+            raise Refusal({"additional_files": [f"has no script {RUN_SCRIPT!r}"]})
+        if not languages:
+            raise Refusal({"language_id": [f"language with id {MULTI_FILE} doesn't exist"]})
+        language = max(languages, key=lambda each: sum(name.endswith(each.suffixes) for name in names))
+        compiling = ("bash", COMPILE_SCRIPT) if COMPILE_SCRIPT in names else ()
+        return {"files": files, "commands": Commands(compile=compiling, run=("bash", RUN_SCRIPT))}, language
+
+    def callback(self) -> dict[str, Any]:
+        """Whom to tell the result, and in whose form."""
+        url = self._fields.get("callback_url")
+        return {"callback_url": url, "callback_form": "judge0"} if url else {}
+
+    def _number(self) -> object:
         number = self._fields.get("language_id")
         if number in {None, ""}:
             raise Refusal({"language_id": ["can't be blank"]})
-        number = int(number) if isinstance(number, str) and number.isdigit() else number
-        if number == MULTI_FILE:
-            raise Refusal({"language_id": ["multi-file programs bring scripts of their own, which are not run here"]})
-        if (language := language_of(number, languages)) is None:
-            raise Refusal({"language_id": [f"language with id {number} doesn't exist"]})
-        return language
+        return int(number) if isinstance(number, str) and number.isdigit() else number
 
     def data(self, name: str) -> bytes:
         """A text, as bytes."""
@@ -155,16 +178,15 @@ class _Asked:
                 chosen[ours] = value if ours.endswith("_seconds") else int(value * factor)
         return LimitOverrides(**chosen)
 
-    def files(self, source: SourceFile) -> Iterable[SourceFile]:
-        """The source, and what a zip brings besides."""
-        yield source
+    def _files(self) -> Iterable[SourceFile]:
+        """What a zip brings."""
         if not self._fields.get("additional_files"):
             return
         left = MOST_EXTRACTED_BYTES
         try:
             with zipfile.ZipFile(io.BytesIO(base64.b64decode(self._fields["additional_files"]))) as archive:
                 for member in archive.infolist():
-                    if member.is_dir() or member.filename == source.name:
+                    if member.is_dir():
                         continue
                     left -= member.file_size
                     if left < 0:

@@ -8,6 +8,7 @@ from typing import Any
 from ccx.wire import LanguageInfo
 
 # Theirs that are the same language, the one that is listed first.
+MULTI_FILE = 89
 _NUMBERS = {"c": (50, 48, 49), "cpp": (54, 52, 53), "java": (62,), "python": (71,), "python-science": (10,)}
 
 
@@ -24,4 +25,10 @@ def number_of(name: str) -> int | None:
 def listed(languages: Iterable[LanguageInfo]) -> list[dict[str, Any]]:
     """Their list, by number."""
     numbered = {number: language for language in languages if (number := number_of(language.name)) is not None}
-    return [{"id": number, "name": f"{each.title} ({each.version})"} for number, each in sorted(numbered.items())]
+    found = [{"id": number, "name": f"{each.title} ({each.version})"} for number, each in sorted(numbered.items())]
+    return [*found, multi_file()] if found else []
+
+
+def multi_file() -> dict[str, Any]:
+    """Programs that bring scripts of their own."""
+    return {"id": MULTI_FILE, "name": "Multi-file program"}

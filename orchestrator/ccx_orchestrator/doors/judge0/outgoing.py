@@ -11,7 +11,7 @@ from typing import Any
 from ccx.wire import CaseResult, LanguageInfo, State, StepUsage, Submission, SubmissionRequest, Verdict
 from ccx_orchestrator.domain.events import Output, Told
 from ccx_orchestrator.doors.judge0.incoming import JOINED, KILOBYTE
-from ccx_orchestrator.doors.judge0.languages import number_of
+from ccx_orchestrator.doors.judge0.languages import multi_file, number_of
 
 IN_QUEUE, PROCESSING, ACCEPTED, WRONG_ANSWER, TIME_LIMIT, COMPILATION_ERROR = 1, 2, 3, 4, 5, 6
 SIGSEGV, SIGXFSZ, SIGFPE, SIGABRT, NZEC, OTHER, INTERNAL_ERROR = 7, 8, 9, 10, 11, 12, 13
@@ -44,7 +44,7 @@ _BY_VERDICT = {
 _BY_SIGNAL = {"SIGSEGV": SIGSEGV, "SIGXFSZ": SIGXFSZ, "SIGFPE": SIGFPE, "SIGABRT": SIGABRT}
 _OF_PROGRAM = ("source_code", "language_id", "compiler_options", "command_line_arguments", "stdin", "expected_output")
 _OF_LIMITS = ("cpu_time_limit", "wall_time_limit", "memory_limit", "max_processes_and_or_threads", "max_file_size")
-_OF_RUNS = ("redirect_stderr_to_stdout", "number_of_runs")
+_OF_RUNS = ("redirect_stderr_to_stdout", "number_of_runs", "callback_url")
 _OF_RESULT = (
     *("stdout", "stderr", "compile_output", "message", "exit_code", "exit_signal", "status", "status_id"),
     *("created_at", "finished_at", "token", "time", "wall_time", "memory"),
@@ -89,13 +89,15 @@ def _written(name: str, value: Any, *, is_encoded: bool) -> Any:
 def _asked(request: SubmissionRequest | None, language: LanguageInfo | None) -> dict[str, Any]:
     if request is None:
         return {}
-    number, limits = number_of(request.language), request.limits
+    limits = request.limits
     case = request.cases[0] if request.cases else None
     title = f"{language.title} ({language.version})" if language else request.language
+    named = multi_file() if request.commands else {"id": number_of(request.language), "name": title}
     return {
-        "source_code": request.files[0].data(),
-        "language_id": number,
-        "language": {"id": number, "name": title},
+        "source_code": None if request.commands else request.files[0].data(),
+        "language_id": named["id"],
+        "language": named,
+        "callback_url": request.callback_url,
         "compiler_options": " ".join(request.compile_args) or None,
         "command_line_arguments": (" ".join(case.args) or None) if case else None,
         "stdin": (case.stdin_data() or None) if case else None,

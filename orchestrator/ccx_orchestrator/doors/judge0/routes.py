@@ -36,8 +36,9 @@ from ccx_orchestrator.api.problems import when_to_retry
 from ccx_orchestrator.api.request_body import read_json
 from ccx_orchestrator.api.submission_routes import result_of
 from ccx_orchestrator.doors.judge0 import PATH, about, outgoing
-from ccx_orchestrator.doors.judge0.incoming import JOINED, Refusal, submission_of
-from ccx_orchestrator.doors.judge0.languages import language_of, listed
+from ccx_orchestrator.doors.judge0.incoming import Refusal, main_name, submission_of
+from ccx_orchestrator.doors.judge0.languages import MULTI_FILE, language_of, listed, multi_file
+from ccx_orchestrator.doors.judge0.results import fields_of
 from ccx_orchestrator.ports.store import Filter
 
 DEFAULT_PAGE, MOST_IN_PAGE, MOST_PAGES = 20, 100, 50
@@ -57,6 +58,8 @@ def judge0_routes(node: Node) -> APIRouter:
         routes.get("/submissions/{token}" + slash)(door.submission)
         routes.delete("/submissions/{token}" + slash)(door.delete)
         routes.get("/languages/{number}" + slash)(door.language)
+        for question in ("authenticate", "authorize"):
+            routes.post(f"/{question}{slash}")(_yes)
         for name, told in door.told().items():
             routes.get(f"/{name}{slash}")(told)
     return routes
@@ -149,7 +152,7 @@ class _Door:
                 except (SubmissionNotFound, InvalidSubmission):
                     answers.append(None)
                 else:
-                    answers.append(await self._fields(found, None, names, is_encoded=is_encoded))
+                    answers.append(await fields_of(self._node, found, None, names, is_encoded=is_encoded))
             return JSONResponse({"submissions": answers})
         except (ValueError, ProblemError) as error:
             return _refused(error)
@@ -172,7 +175,7 @@ class _Door:
             answers = []
             for line in here:
                 found = await self._find(request, line.id)
-                answers.append(await self._fields(found, None, names, is_encoded=is_encoded))
+                answers.append(await fields_of(self._node, found, None, names, is_encoded=is_encoded))
             following = page + 1 if len(lines) > page * per_page else None
             meta = {"current_page": page, "next_page": following, "prev_page": page - 1 or None}
             return JSONResponse({"submissions": answers, "meta": meta})
@@ -194,10 +197,21 @@ class _Door:
     async def language(self, number: str) -> Response:
         """One language."""
         languages = self._node.catalogue.all()
+        if number == str(MULTI_FILE):
+            return JSONResponse(multi_file() | {"is_archived": False})
         found = language_of(int(number), languages) if number.isdigit() else None
         if found is None:
             return _error(HTTP_404_NOT_FOUND, f"there is no language {number}")
-        return JSONResponse({"id": int(number), "name": f"{found.title} ({found.version})", "is_archived": False})
+        return JSONResponse(
+            {
+                "id": int(number),
+                "name": f"{found.title} ({found.version})",
+                "is_archived": False,
+                "source_file": main_name(found),
+                "compile_cmd": None,
+                "run_cmd": None,
+            }
+        )
 
     async def _languages(self) -> Response:
         return JSONResponse(listed(self._node.catalogue.all()))
@@ -207,7 +221,8 @@ class _Door:
 
     async def _configuration(self) -> Response:
         bound = self._node.submissions.backlog.bound
-        return JSONResponse(about.configuration(self._node.catalogue.all(), bound))
+        calls_back = self._node.submissions.policy.takes_callbacks
+        return JSONResponse(about.configuration(self._node.catalogue.all(), bound, calls_back=calls_back))
 
     async def _workers(self) -> Response:
         submissions = self._node.submissions
@@ -226,20 +241,6 @@ class _Door:
         await self._node.check_owner(request, token)
         return await self._node.submissions.get(token)
 
-    async def _fields(
-        self, found: Submission, asked: SubmissionRequest | None, names: Sequence[str], *, is_encoded: bool
-    ) -> dict[str, Any]:
-        """`asked`: what was sent, where that is known already."""
-        languages = {language.name: language for language in self._node.catalogue.all()}
-        if asked is None and outgoing.OF_REQUEST.intersection(names):
-            asked = await self._node.submissions.request(found.id)
-        told = []
-        if found.cases and found.cases[-1].name == JOINED and found.state is State.DONE:
-            journal = await self._node.submissions.event_stream.journal(found.id)
-            told = [entry.told for entry in journal.entries]
-        language = languages.get(found.language)
-        return outgoing.answer(found, asked, language, told, fields=names, is_encoded=is_encoded)
-
     async def _answer(
         self,
         found: Submission,
@@ -250,10 +251,15 @@ class _Door:
         status: int = HTTP_200_OK,
     ) -> Response:
         try:
-            return JSONResponse(await self._fields(found, asked, names, is_encoded=is_encoded), status)
+            return JSONResponse(await fields_of(self._node, found, asked, names, is_encoded=is_encoded), status)
         except outgoing.NotText as error:
             told = {"token": found.id, "error": str(error)}
             return JSONResponse(told, status if status == HTTP_201_CREATED else HTTP_400_BAD_REQUEST)
+
+
+async def _yes() -> Response:
+    """Who may not is refused before."""
+    return Response()
 
 
 async def _version() -> Response:
