@@ -9,13 +9,13 @@ from typing import Any
 
 import typer
 
-from ccx.cli.main import app
+from ccx.cli.main import make_app
 
 _MARKUP = re.compile(r"\[/?[a-z ]*\]")
 
 
 def main() -> None:
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(make_app())
     print(f'.TH CCX 1 "" "ccx {version("ccx")}" "User Commands"')
     print(f".SH NAME\nccx \\- {plain(command.help or '').rstrip('.').lower()}")
     print(".SH SYNOPSIS\n.B ccx\n.I COMMAND\n[OPTIONS] [ARGUMENTS]")

@@ -33,6 +33,7 @@ async def embedded_node() -> AsyncIterator[Path]:
         pool=False,  # it serves one submission
         host="127.0.0.1",  # it listens nowhere, and nobody else can reach it
         access=False,
+        doors=(),  # one client comes, and it is ours
     )
     logs.set_up(settings.log_level)
     with tempfile.TemporaryDirectory(prefix="ccx-") as folder, socket.socket(socket.AF_UNIX) as listening:

@@ -38,7 +38,7 @@ PREFIX = "CCX_"
 # Read by others than a node: the command line, the compose files, the tests and the benchmarks.
 CONFIG_VARIABLE = "CCX_CONFIG"
 OTHER_VARIABLES = (
-    *(CONFIG_VARIABLE, "CCX_SERVER", "CCX_DEBUG", "CCX_PUBLISH", "CCX_PREFIX", "CCX_SLOTS"),
+    *(CONFIG_VARIABLE, "CCX_SERVER", "CCX_DEBUG", "CCX_PUBLISH", "CCX_PREFIX", "CCX_SLOTS", "CCX_RUNTIME_DIR"),
     *("CCX_TOKEN", "CCX_TOKEN_FILE"),
 )
 OTHER_PREFIXES = ("CCX_DOCKER_", "CCX_BENCH_", "CCX_CHAOS_", "CCX_NODE_IMAGE", "CCX_PROXY_IMAGE")

@@ -91,7 +91,13 @@ def _encoded(content: str | bytes) -> dict[str, str]:
 
 def ccx_environment(**more: str) -> dict[str, str]:
     """This process's environment without what would configure a ccx."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("CCX_")} | more
+    return (
+        {name: value for name, value in os.environ.items() if not name.startswith("CCX_")}
+        | {
+            "CCX_RUNTIME_DIR": "/nonexistent",  # a developer's own node is none of theirs
+        }
+        | more
+    )
 
 
 def ccx_command(*arguments: object) -> list[str]:

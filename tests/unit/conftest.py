@@ -142,7 +142,12 @@ def ccx_environment(server: str | None, **more: str) -> dict[str, str]:
     theirs = {name: value for name, value in os.environ.items() if not name.startswith("CCX_")}
     for name in ("FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS"):
         theirs.pop(name, None)
-    return theirs | {"COLUMNS": "160"} | ({} if server is None else {"CCX_SERVER": server}) | more
+    return (
+        theirs
+        | {"COLUMNS": "160", "CCX_RUNTIME_DIR": "/nonexistent"}
+        | ({} if server is None else {"CCX_SERVER": server})
+        | more
+    )
 
 
 @pytest.fixture

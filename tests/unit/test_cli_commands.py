@@ -173,8 +173,8 @@ def test_an_address_that_is_none_is_bad_input(ccx: RunsCcx) -> None:
 
 
 def test_the_help_of_server_says_what_happens_without_it(ccx: RunsCcx) -> None:
-    assert b"one is started" in ccx("run", "--help").stdout
-    assert b"has to be named" in ccx("status", "--help").stdout
+    for command, told in (("run", b"or one that is started for this command"), ("status", b"Left out: yours in the")):
+        assert told in b" ".join(ccx(command, "--help").stdout.replace(b"\xe2\x94\x82", b"").split())
     assert b"Left out: http://127.0.0.1:8700" in b" ".join(ccx("nodes", "--help").stdout.split())
 
 

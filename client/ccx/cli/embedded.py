@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ccx.errors import BadInput
@@ -28,6 +30,14 @@ async def embedded_node() -> AsyncIterator[Path]:
         ) from error
     async with embedded.embedded_node() as uds:
         yield uds
+
+
+def command_of_own_node(folder: Path, max_tasks: int | None, idle_seconds: float | None) -> list[str]:
+    """What is run for a node in the background. BadInput if not installed."""
+    if find_spec("ccx_orchestrator") is None:
+        raise _not_installed(ImportError("there is no ccx_orchestrator"))
+    words = (folder, "" if max_tasks is None else max_tasks, "" if idle_seconds is None else idle_seconds)
+    return [sys.executable, "-m", "ccx_orchestrator.own_node", *map(str, words)]
 
 
 def serve(

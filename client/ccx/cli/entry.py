@@ -4,6 +4,7 @@ it does at any other: without a traceback.
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import NoReturn
 
@@ -12,8 +13,13 @@ _INTERRUPTED = 130  # as `exit_codes.ExitCode.INTERRUPTED`, which is not importe
 
 def main() -> NoReturn:
     """See `ccx.cli.main`."""
+    # Nothing that is imported is garbage. To look for some meanwhile, and once more at the end, takes a quarter of the
+    # time of a short command (0.34 s became 0.26 s).
+    gc.disable()
     try:
         from ccx.cli.main import main as run
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+    gc.freeze()
+    gc.enable()
     run()

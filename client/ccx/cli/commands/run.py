@@ -63,6 +63,9 @@ def run(
         bool, typer.Option("--json", help="Print the result as JSON instead of the program's output.")
     ] = False,
     server: ServerOption = None,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="Start a node for this command, whatever node there is.")
+    ] = False,
 ) -> int:
     """Run a program in a container of its own.
 
@@ -76,6 +79,8 @@ def run(
             "--interactive: a program that is typed to has no --json, --expect, --checker or --interactor; "
             "leave them out."
         )
+    if embedded and server:
+        raise BadInput("--embedded: starts a node of its own; leave --server out, or CCX_SERVER empty.")
     sources = collect(files)
     stdin, typed = _input(sources, interactive=interactive, needs_all=json or is_judged)
     program = Program(
@@ -93,7 +98,7 @@ def run(
         stdin=stdin,
     )
     presentation = Presentation(quiet, json, artifacts_dir, has_input=interactive or has_input())
-    return asyncio.run(_run(program, presentation, server, typed))
+    return asyncio.run(_run(program, presentation, server, typed, is_embedded=embedded))
 
 
 def _input(sources: Sources, *, interactive: bool, needs_all: bool) -> tuple[bytes, bytes | None]:
@@ -108,10 +113,12 @@ def _input(sources: Sources, *, interactive: bool, needs_all: bool) -> tuple[byt
     return (data, None) if is_all else (b"", data)
 
 
-async def _run(program: Program, presentation: Presentation, server: str | None, typed: bytes | None) -> int:
+async def _run(
+    program: Program, presentation: Presentation, server: str | None, typed: bytes | None, *, is_embedded: bool
+) -> int:
     """Where something is `typed`, if only from now on, the program is typed to; None: it has all of its input."""
     passage = Passage()
-    async with open_client(server) as client:
+    async with open_client(server, is_embedded=is_embedded) as client:
         request = await request_for(client, program)
         if typed is not None:
             from ccx.cli.output.terminal import converse

@@ -1,14 +1,12 @@
-"""`ccx serve` and `ccx images build`: commands that need the orchestrator on this machine."""
+"""`ccx serve`: it needs the orchestrator on this machine."""
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from ccx.cli import embedded
-from ccx.cli.standard_streams import write
 from ccx.errors import BadInput
 
 
@@ -79,15 +77,6 @@ def serve(
         **{name: value for name, value in of_cluster.items() if value},
         access=access,
     )
-
-
-def build(
-    languages: Annotated[
-        list[str] | None, typer.Argument(metavar="[LANG]...", help="Left out: every language.")
-    ] = None,
-) -> None:
-    """Build the images of languages on the local Docker engine."""
-    embedded.build_images(languages or [], lambda line: write(sys.stdout, f"{line}\n".encode()))
 
 
 def _names(text: str) -> tuple[str, ...]:

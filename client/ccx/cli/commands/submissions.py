@@ -27,7 +27,7 @@ from ccx.cli.options.program import (
     request_for,
     text_of,
 )
-from ccx.cli.options.server import NamedServerOption, client_of
+from ccx.cli.options.server import NamedServerOption, running_client
 from ccx.cli.options.short_id import whole_id
 from ccx.cli.options.sources import collect
 from ccx.cli.output.exit_codes import ExitCode, of_submission
@@ -36,7 +36,6 @@ from ccx.cli.output.presentation import Passage
 from ccx.cli.output.progress import Progress
 from ccx.cli.output.submission_table import status_line, table
 from ccx.cli.standard_streams import read_stdin, write
-from ccx.errors import BadInput
 from ccx.wire import MAX_PAGE, State, Verdict
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def submit(
         judge=judge_of(checker, interactor, testlib=testlib),
         stdin=read_stdin(),
     )
-    submission = asyncio.run(_submit(_named(server), program))
+    submission = asyncio.run(_submit(server, program))
     _print(_json(submission) if json else submission.id)
 
 
@@ -102,7 +101,7 @@ def status(
     server: NamedServerOption = None,
 ) -> int:
     """Tell how a submission is."""
-    submission = asyncio.run(_status(_named(server), submission_id, follow_it=follow_it))
+    submission = asyncio.run(_status(server, submission_id, follow_it=follow_it))
     _print(_json(submission) if json else status_line(submission))
     return of_submission(submission) if follow_it else ExitCode.OK
 
@@ -115,7 +114,7 @@ def logs(
     server: NamedServerOption = None,
 ) -> int:
     """Print what a submission has written so far, each output to its own."""
-    submission = asyncio.run(_logs(_named(server), submission_id, follow_it=follow_it))
+    submission = asyncio.run(_logs(server, submission_id, follow_it=follow_it))
     return of_submission(submission) if follow_it else ExitCode.OK
 
 
@@ -128,7 +127,7 @@ def cancel(
     server: NamedServerOption = None,
 ) -> None:
     """End submissions that wait or run. What they have written is kept; one that has ended stays as it is."""
-    asyncio.run(_cancel(_named(server), submission_ids, json=json))
+    asyncio.run(_cancel(server, submission_ids, json=json))
 
 
 def list_submissions(
@@ -142,7 +141,7 @@ def list_submissions(
 ) -> None:
     """List submissions, the newest first."""
     asked = {"limit": limit, "state": state, "language": language, "verdict": verdict}
-    page = asyncio.run(_list(_named(server), limit, cursor, state, language, verdict))
+    page = asyncio.run(_list(server, limit, cursor, state, language, verdict))
     _print(page.model_dump_json(indent=2) if json else table(page))
     if page.next_cursor and not json:
         write(sys.stderr, f"ccx: there are more: {_next_page(page.next_cursor, asked)}\n".encode())
@@ -154,20 +153,13 @@ def _next_page(cursor: str, asked: Mapping[str, object]) -> str:
     return " ".join(["ccx list", *filters, f"--cursor {cursor}"])
 
 
-def _named(server: str | None) -> str:
-    """The node's address. One that is started for a single command would take the submission with it."""
-    if not server:
-        raise BadInput("No node is named: this needs one that goes on running; name it with --server or CCX_SERVER.")
-    return server
-
-
-async def _submit(server: str, program: Program) -> Submission:
-    async with client_of(server) as client:
+async def _submit(server: str | None, program: Program) -> Submission:
+    async with running_client(server) as client:
         return await client.submit(await request_for(client, program), wait=False)
 
 
-async def _status(server: str, submission_id: str, *, follow_it: bool) -> Submission:
-    async with client_of(server) as client:
+async def _status(server: str | None, submission_id: str, *, follow_it: bool) -> Submission:
+    async with running_client(server) as client:
         submission_id = await whole_id(client, submission_id)
         if not follow_it:
             return await client.submission(submission_id)
@@ -175,9 +167,9 @@ async def _status(server: str, submission_id: str, *, follow_it: bool) -> Submis
             return await follow(client, client.events(submission_id), None, progress)
 
 
-async def _logs(server: str, submission_id: str, *, follow_it: bool) -> Submission:
+async def _logs(server: str | None, submission_id: str, *, follow_it: bool) -> Submission:
     passage = Passage()
-    async with client_of(server) as client:
+    async with running_client(server) as client:
         submission_id = await whole_id(client, submission_id)
         if follow_it:
             with Progress() as progress:
@@ -188,22 +180,22 @@ async def _logs(server: str, submission_id: str, *, follow_it: bool) -> Submissi
         return submission
 
 
-async def _cancel(server: str, submission_ids: list[str], *, json: bool) -> None:
-    async with client_of(server) as client:
+async def _cancel(server: str | None, submission_ids: list[str], *, json: bool) -> None:
+    async with running_client(server) as client:
         for submission_id in submission_ids:
             submission = await client.cancel(await whole_id(client, submission_id))
             _print(_json(submission) if json else status_line(submission))
 
 
 async def _list(
-    server: str,
+    server: str | None,
     limit: int | None,
     cursor: str | None,
     state: State | None,
     language: str | None,
     verdict: Verdict | None,
 ) -> SubmissionPage:
-    async with client_of(server) as client:
+    async with running_client(server) as client:
         return await client.list(limit=limit, cursor=cursor, state=state, language=language, verdict=verdict)
 
 

@@ -1,4 +1,6 @@
-"""The node a command talks to: the one that `--server` or CCX_SERVER names, else an embedded one."""
+"""The node a command talks to: the one that `--server` or CCX_SERVER names, else the user's own in the background, else
+an embedded one.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ccx import own_node
 from ccx.cli.embedded import embedded_node
 from ccx.client import Client
 from ccx.credentials import credential_of
+from ccx.errors import BadInput
 from ccx.node_address import DEFAULT_SERVER
 
 if TYPE_CHECKING:
@@ -21,8 +25,8 @@ ServerOption = Annotated[
         "--server",
         envvar="CCX_SERVER",
         metavar="URL",
-        help="The node to ask, such as http://127.0.0.1:8700. Left out: one is started for this command on the local "
-        "Docker engine.",
+        help="The node to ask, such as http://127.0.0.1:8700. Left out: yours in the background (ccx start), or one "
+        "that is started for this command on the local Docker engine.",
     ),
 ]
 
@@ -33,7 +37,7 @@ NamedServerOption = Annotated[
         "--server",
         envvar="CCX_SERVER",
         metavar="URL",
-        help="The node to ask, such as http://127.0.0.1:8700. It has to be named, here or in CCX_SERVER.",
+        help="The node to ask, such as http://127.0.0.1:8700. Left out: yours in the background (ccx start).",
     ),
 ]
 NodesServerOption = Annotated[
@@ -48,11 +52,31 @@ def client_of(server: str, headers: Mapping[str, str] | None = None) -> Client:
     return Client(server, token=credential.token, ca=credential.ca, headers=headers)
 
 
-@asynccontextmanager
-async def open_client(server: str | None) -> AsyncIterator[Client]:
-    """A client of that node. An empty name is none."""
+def running_client(server: str | None) -> Client:
+    """A client of that node, or of the user's own. Raises BadInput where there is neither: one that is started for a
+    single command would take the submission with it.
+    """
+    if (client := _running(server)) is None:
+        raise BadInput(
+            "No node is named: this needs one that goes on running; start one with 'ccx start', or name it with "
+            "--server or CCX_SERVER."
+        )
+    return client
+
+
+def _running(server: str | None) -> Client | None:
     if server:
-        async with client_of(server) as client:
+        return client_of(server)
+    own = own_node.find()
+    return Client(uds=own.socket) if own and own.version == own_node.this_version() else None
+
+
+@asynccontextmanager
+async def open_client(server: str | None, *, is_embedded: bool = False) -> AsyncIterator[Client]:
+    """A client of that node. An empty name is none. `is_embedded`: of one that is started now, whatever there is."""
+    running = None if is_embedded else _running(server)
+    if running is not None:
+        async with running as client:
             yield client
     else:
         async with embedded_node() as uds, Client(uds=uds) as client:
