@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import doors, locks, long
+from bench import command, doors, locks, long
 from bench.floor import PARTS
 
 LANGUAGES = ("python", "c", "java")
@@ -77,8 +77,20 @@ def claims(figures: dict[str, Any]) -> list[Claim]:
     _claims_of_long_programs(figures, claim)
     _claims_of_page_and_locks(figures, claim)
     _claims_of_doors(figures, claim)
+    _claims_of_the_command(figures, claim)
     _claims_of_grading(figures, claim)
     return found
+
+
+def _claims_of_the_command(figures: dict[str, Any], claim: Callable[..., None]) -> None:
+    if found := figures.get("command"):
+        medians = {name: statistics.median(taken) for name, taken in found.items()}
+        for name, most in ((command.OWN_NODE, 1.3), (command.EMBEDDED, 6)):
+            claim(
+                f"{name}: hello.py from the keystroke, against docker run",
+                most,
+                medians[name] / medians[command.BY_HAND],
+            )
 
 
 def _claims_of_doors(figures: dict[str, Any], claim: Callable[..., None]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import cluster, doors, floor, grading, locks, long, measure, page, report
+from bench import cluster, command, doors, floor, grading, locks, long, measure, page, report
 from bench.programs import PROGRAMS, Program, hello
 from bench.sides import PEERS_PYTHON, ROOT, Node, bare_host, docker_run, over_http, peer
 
@@ -91,6 +91,8 @@ async def main(effort: Effort) -> dict[str, Any]:
     say("other nodes")
     figures["overflow"] = await cluster.overflow(effort.overflow_rounds)
     figures["nodes"] = await cluster.by_nodes(effort.nodes_seconds)
+    say("ccx run from the keystroke")
+    figures["command"] = await command.samples(effort.overflow_rounds)
     say("through the doors")
     figures["doors"] = await doors.samples(effort.overflow_rounds)
     say("grading a class, and very many")
