@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from ccx.backoff import Backoff
 from ccx.errors import (
     CcxError,
     EngineUnavailable,
@@ -29,8 +30,7 @@ from ccx.wire import Submission, SubmissionRequest
 if TYPE_CHECKING:
     from ccx.client import Client
 
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 5.0
+RETRYING = Backoff(0.2, 5.0)
 SILENT_SECONDS = 120.0
 AHEAD = 6  # beyond two for each slot: few slots are never without work while an answer is on its way
 _MAY_PASS = (QueueFull, QuotaExceeded, ShuttingDown, StoreUnavailable, EngineUnavailable, NodeUnreachable)
@@ -90,7 +90,7 @@ async def _capacity(client: Client) -> int:
 
 async def _run_one(client: Client, number: int, request: SubmissionRequest, key: str) -> Outcome:
     clock = asyncio.get_running_loop().time
-    pause_seconds, silent_since = FIRST_PAUSE_SECONDS, clock()
+    pauses, silent_since = RETRYING.pauses(), clock()
     while True:
         try:
             return Outcome(number, await client.submit(request, key=key))
@@ -101,7 +101,6 @@ async def _run_one(client: Client, number: int, request: SubmissionRequest, key:
             if is_about_load:
                 silent_since = clock()
             advised = getattr(error, "retry_after_seconds", None)
-            await asyncio.sleep(max(advised or 0.0, pause_seconds))
-            pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(max(advised or 0.0, next(pauses)))
         except CcxError as error:
             return Outcome(number, error=error)

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 import httpx2
 from pydantic import TypeAdapter, ValidationError
 
+from ccx.backoff import Backoff
 from ccx.batch import Outcome, run_many
 from ccx.connection_trouble import connection_trouble
 from ccx.errors import CcxError, NodeUnreachable, UnexpectedAnswer, from_problem
@@ -56,8 +57,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 KEPT_CONNECTIONS = 64
 ANSWER_SECONDS = 30.0
-FIRST_PAUSE_SECONDS = 0.05
-LONGEST_PAUSE_SECONDS = 1.0
+RESUMING = Backoff(0.05, 1.0)
+POLLING = Backoff(0.05, 1.0, factor=1.5)
 SILENCE_SECONDS = 45.0  # a node that streams gives a sign of life every 15 s
 RESUME_SECONDS = 30.0  # for how long a lost stream is tried again
 # What no node says. Who answers more than this is none, and must not fill the memory of who asked.
@@ -173,21 +174,20 @@ class Client:
         """
         path = f"/v1/submissions/{quote(submission_id, safe='')}/events"
         clock = asyncio.get_running_loop().time
-        heard_at, pause_seconds = clock(), FIRST_PAUSE_SECONDS
+        heard_at, pauses = clock(), RESUMING.pauses()
         while True:
             try:
                 async with self._stream("GET", path, last_event_id=last_event_id) as response:
                     async with aclosing(self._events_in(response)) as events:
                         async for event in events:
-                            heard_at, pause_seconds = clock(), FIRST_PAUSE_SECONDS
+                            heard_at, pauses = clock(), RESUMING.pauses()
                             last_event_id = event.id or last_event_id
                             yield event
                     return
             except NodeUnreachable:
                 if clock() - heard_at >= resume_seconds:
                     raise
-            await asyncio.sleep(pause_seconds)
-            pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(next(pauses))
 
     async def list(
         self,
@@ -234,10 +234,11 @@ class Client:
 
     async def wait(self, submission_id: str) -> Submission:
         """The submission once it is done. Asks again after pauses that grow to a second; there is no deadline."""
-        pause_seconds = FIRST_PAUSE_SECONDS
-        while (submission := await self.submission(submission_id)).state is not State.DONE:
-            await asyncio.sleep(pause_seconds)
-            pause_seconds = min(pause_seconds * 1.5, LONGEST_PAUSE_SECONDS)
+        pauses = POLLING.pauses()
+        submission = await self.submission(submission_id)
+        while submission.state is not State.DONE:
+            await asyncio.sleep(next(pauses))
+            submission = await self.submission(submission_id)
         return submission
 
     async def cancel(self, submission_id: str) -> Submission:

@@ -176,7 +176,14 @@ async def _open_executor(settings: Settings) -> AsyncIterator[_Here]:
         check_limits(about)
         languages = await Languages.find_images(engine, settings.images_dir, settings.languages, settings.limits)
         runtimes = await choose_runtimes(
-            engine, about, languages, settings.runtime, settings.runtimes, settings.images_dir, settings.name
+            engine,
+            about,
+            languages,
+            settings.runtime,
+            settings.runtimes,
+            settings.images_dir,
+            settings.name,
+            may_take_long=settings.pool,  # a node without one serves a single command
         )
         async with (
             _open_sandboxes(engine, settings.name) as sandboxes,

@@ -87,8 +87,9 @@ class Settings(BaseSettings):
     pool_memory_bytes: Annotated[int, Field(ge=0)] | None = None
     pool_idle_seconds: Annotated[float, Field(ge=1)] = 900.0
     pool_starts_at_once: Annotated[int, Field(ge=1, le=64)] = os.cpu_count() or 1
-    # The engine's runtime, for all languages and for single ones: a name as `docker info` lists it.
-    runtime: str | None = None
+    # The engine's runtime, for all languages and for single ones: a name as `docker info` lists it. `auto`: crun where
+    # the engine has it and it works, else the engine's default.
+    runtime: str = "auto"
     runtimes: dict[str, str] = {}
     # Other limits than the languages' folders have: what is given unasked, and the most that may be asked for.
     limits: dict[str, LimitChange] = {}

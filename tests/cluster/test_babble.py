@@ -11,7 +11,7 @@ import pytest
 
 from ccx.client import LARGEST_LINE_BYTES, LARGEST_REPORT_BYTES
 from ccx.wire import NodeHealth, NodeReport, Verdict
-from ccx_orchestrator.domain.breaker import FIRST_PAUSE_SECONDS, TOLERATED
+from ccx_orchestrator.domain.breaker import PAUSES, TOLERATED
 from tests.cluster.babbler import BABBLES, Babbler, babbling
 from tests.cluster.test_overflow import HELLO, run
 from tests.support.node import DEADLINE_SECONDS, LocalNode, NodeProcess, eventually, local_node
@@ -70,7 +70,7 @@ async def test_a_babbling_slave_is_left_alone(session_node: NodeProcess, node_na
         failed_at = time.monotonic()
         while babbler.asked == TOLERATED:
             nodes.add((await run(master.client, "python", HELLO["python"], limits=LIMITS)).node)
-        assert time.monotonic() - failed_at > FIRST_PAUSE_SECONDS / 2  # it was noticed a little after it began
+        assert time.monotonic() - failed_at > PAUSES.first_seconds / 2  # it was noticed a little after it began
     assert nodes == {session_node.name}
 
 

@@ -44,6 +44,28 @@ async def test_with_crun_all_is_as_usual(images: None, node_name: str, monkeypat
     assert [(one.verdict, one.cases[0].stdout) for one in results] == [(Verdict.OK, "hello\n")] * len(HELLO)
 
 
+async def test_a_node_takes_it_by_itself_where_it_works(
+    images: None, node_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_engine(CRUN, images=("ccx-python",)) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        async with local_node(node_name, max_tasks=1, languages=("python",), pool=True) as local:
+            await eventually(lambda: _has_idle(node_name), "the pool has one")
+            assert await asyncio.to_thread(_runtimes, node_name) == {"crun"}
+            assert (await local.client.submit(submission("python", HELLO["python"]))).verdict is Verdict.OK
+
+
+async def test_a_node_does_without_it_where_it_does_not(
+    images: None, node_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_engine("--add-runtime=crun=/bin/false", images=("ccx-python",)) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        async with local_node(node_name, max_tasks=1, languages=("python",), pool=True) as local:
+            await eventually(lambda: _has_idle(node_name), "the pool has one")
+            assert await asyncio.to_thread(_runtimes, node_name) == {"runc"}
+            assert (await local.client.submit(submission("python", HELLO["python"]))).verdict is Verdict.OK
+
+
 async def _has_idle(name: str) -> bool:
     return bool(await asyncio.to_thread(containers_with, f"ccx.owner={name}"))
 

@@ -45,7 +45,7 @@ async def test_a_host_that_is_well_is_green(images: None) -> None:
     assert (
         set(found)
         >= {
-            *("engine", "cgroups", "seccomp", "privileges", "runtimes", "disk", "clock", "timing"),
+            *("engine", "cgroups", "seccomp", "privileges", "runtimes", "storage", "disk", "clock", "timing"),
             *("image c", "image java", "image python", "network", "confinement"),
         }
         | LIMITS

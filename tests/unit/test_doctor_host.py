@@ -20,6 +20,7 @@ WELL = {
     "SecurityOptions": ["name=seccomp,profile=default"],
     "Runtimes": {"runc": {}},
     "DefaultRuntime": "runc",
+    "Driver": "overlay2",
     "DockerRootDir": "/nowhere/to/be/found",
     "SystemTime": "2026-01-01T00:00:01.123456789Z",
 }
@@ -42,6 +43,7 @@ def test_a_host_that_is_well_has_nothing_but_ok() -> None:
         ({"SecurityOptions": []}, "seccomp", Status.FAILED),
         ({"SecurityOptions": None}, "seccomp", Status.FAILED),
         ({"SystemTime": "2026-01-01T00:10:00Z"}, "clock", Status.WARNING),
+        ({"Driver": "vfs"}, "storage", Status.WARNING),
         ({"SystemTime": "soon"}, "clock", Status.WARNING),
     ],
 )

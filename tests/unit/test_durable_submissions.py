@@ -24,6 +24,7 @@ from ccx_orchestrator.store.sql import SqlStore
 from ccx_orchestrator.store.sqlite import open_sqlite
 from ccx_orchestrator.submissions.admission_policy import AdmissionPolicy
 from ccx_orchestrator.submissions.clock import utc_now
+from ccx_orchestrator.submissions.request_context import RequestContext
 from ccx_orchestrator.submissions.service import Submissions
 from tests.support.fakes import HANG, HELLO, FakeExecutor
 from tests.support.service import submissions_over
@@ -162,13 +163,13 @@ async def test_an_interactive_one_is_not_run_again_without_who_typed_to_it(opens
 
 async def test_the_same_key_is_the_same_submission_across_a_restart(opens: Opens) -> None:
     async with opens() as (service, _):
-        accepted = await service.accept(program(HELLO), "me", "k")
+        accepted = await service.accept(program(HELLO), RequestContext("me", "k"))
         result = await service.wait(accepted.id)
     async with opens() as (service, executor):
-        assert await service.accept(program(HELLO), "me", "k") == result
+        assert await service.accept(program(HELLO), RequestContext("me", "k")) == result
         with pytest.raises(KeyReused):
-            await service.accept(program(HANG), "me", "k")
-        assert (await service.accept(program(HELLO), "you", "k")).id != accepted.id
+            await service.accept(program(HANG), RequestContext("me", "k"))
+        assert (await service.accept(program(HELLO), RequestContext("you", "k"))).id != accepted.id
         assert (service.backlog.waiting, service.running) == (0, 1)
         assert executor.started == []
 
@@ -198,7 +199,9 @@ async def test_the_urgent_overtake_and_clients_take_turns(opens: Opens) -> None:
     async with opens() as (service, executor):
         await service.accept(program(HANG))
         asked = [("busy", 0), ("busy", 0), ("quiet", 0), ("busy", 9)]
-        waiting = [await service.accept(program(HELLO, priority=urgency), client) for client, urgency in asked]
+        waiting = [
+            await service.accept(program(HELLO, priority=urgency), RequestContext(client)) for client, urgency in asked
+        ]
         assert [(await service.get(one.id)).queue_position for one in waiting] == [2, 4, 3, 1]
         executor.release.set()
         for one in waiting:
@@ -273,7 +276,7 @@ async def test_the_old_and_the_surplus_are_forgotten(opens: Opens, tmp_path: Pat
     async with opens() as (service, executor):
         executor.release.set()
         for _ in range(5):
-            await service.wait((await service.accept(program(HELLO), "me", None)).id)
+            await service.wait((await service.accept(program(HELLO), RequestContext("me", None))).id)
         hanging_forever = service
         assert len(await hanging_forever.page(Filter(), 9)) == 5
     async with open_sqlite(tmp_path / "store.sqlite", "retention", "normal") as store:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ccx_orchestrator.domain.stocking import (
+    BACKOFF,
     DEMAND_HALF_LIFE_SECONDS,
     HOLD_SECONDS,
-    LONGEST_BACKOFF_SECONDS,
     REST_SECONDS,
     Decision,
     Discard,
@@ -160,7 +160,7 @@ def test_failing_starts_are_tried_again_ever_later_and_at_once_when_all_is_well_
         assert books.due(now) == pauses[-1]
         now += pauses[-1]
     assert pauses == sorted(pauses)
-    assert pauses[-1] == LONGEST_BACKOFF_SECONDS
+    assert pauses[-1] == BACKOFF.longest_seconds
     [(key, _)] = started(books.decide(now))
     books.failed(key, now)
     books.is_well("c")
@@ -259,7 +259,7 @@ class AnyLife(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.starting)))
         self.starting.remove(key)
         self.leave(key)
-        assert 0 < self.books.failed(key, self.now) <= LONGEST_BACKOFF_SECONDS
+        assert 0 < self.books.failed(key, self.now) <= BACKOFF.longest_seconds
 
     @precondition(lambda self: self.idle)
     @rule(data=st.data())

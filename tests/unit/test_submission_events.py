@@ -13,6 +13,7 @@ from ccx_orchestrator.domain.events import Finished, Output, Queued, Started, St
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.submissions.console import MAX_WAITING, Console
 from ccx_orchestrator.submissions.events.journal import Journal
+from ccx_orchestrator.submissions.request_context import RequestContext
 from ccx_orchestrator.submissions.service import Submissions
 from tests.support.fakes import ECHO, HANG, HELLO, FakeExecutor
 from tests.support.node import eventually
@@ -165,7 +166,7 @@ async def test_what_is_cancelled_in_the_queue_never_runs() -> None:
 async def test_an_interactive_program_gets_what_is_typed_and_tells_what_it_took() -> None:
     service = service_with(FakeExecutor())
     console = Console(WindowSize(24, 80))
-    accepted = await service.accept(program(ECHO), console=console)
+    accepted = await service.accept(program(ECHO), RequestContext(console=console))
     console.do(Typed(b"a"))
     console.do(Typed(b"b"))
     async with asyncio.timeout(DEADLINE_SECONDS):
@@ -180,7 +181,7 @@ async def test_an_interactive_program_has_neither_cases_nor_input_of_its_own(fie
     service = service_with(FakeExecutor())
     asked: SubmissionRequest = program(HELLO, **fields)
     with pytest.raises(InvalidSubmission):
-        await service.accept(asked, console=Console(None))
+        await service.accept(asked, RequestContext(console=Console(None)))
 
 
 def test_what_is_typed_is_bounded() -> None:

@@ -22,6 +22,7 @@ from ccx_orchestrator.cluster.overview import Cluster
 from ccx_orchestrator.ports.languages import Catalogue
 from ccx_orchestrator.ports.tokens import NO_QUOTA
 from ccx_orchestrator.submissions.console import Console
+from ccx_orchestrator.submissions.request_context import RequestContext
 from ccx_orchestrator.submissions.service import Submissions
 
 NO_OTHER_HOSTS = KnownHosts()
@@ -82,14 +83,13 @@ class Node:
         QuotaExceeded.
         """
         caller, master = caller_of(connection), self.sender_of(connection)
+        context = RequestContext(caller.client, key, console, master, is_attended)
         if master is not None and self.cluster is not None:
             self.cluster.leases.note_work(master)
         left = NOTHING_COUNTED
         if caller.quota != NO_QUOTA:
             left = self.quotas.check(caller, request, self.submissions.unfinished_of(caller.client))
-        submission = await self.submissions.accept(
-            request, caller.client, key, console, is_attended=is_attended, master=master
-        )
+        submission = await self.submissions.accept(request, context)
         return Accepted(submission, left)
 
     async def check_owner(self, connection: HTTPConnection, submission_id: str) -> None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import structlog
 
+from ccx.backoff import Backoff
 from ccx.errors import StoreUnavailable
 from ccx_orchestrator.ports.callbacks import NATIVE, Callback, Caller, CallFailed, Form, Outbox
 from ccx_orchestrator.ports.metering import Meter
@@ -20,8 +21,7 @@ AT_ONCE = 8
 LOOK_SECONDS = 1.0
 LEASE_SECONDS = 60.0  # longer than a call may take
 MOST_TRIES = 10
-FIRST_PAUSE_SECONDS = 5.0
-LONGEST_PAUSE_SECONDS = 3600.0
+PAUSES = Backoff(5.0, 3600.0)
 
 
 def pause_after(tries: int) -> float | None:
@@ -30,7 +30,7 @@ def pause_after(tries: int) -> float | None:
     """
     if tries >= MOST_TRIES:
         return None
-    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (tries - 1))
+    return PAUSES.after(tries)
 
 
 class Callbacks:

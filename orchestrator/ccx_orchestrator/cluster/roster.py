@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from ccx.backoff import Backoff
 from ccx.errors import CcxError, NodeNotFound
 from ccx.wire import NodeHealth, NodeReport
 from ccx_orchestrator.background import background
@@ -42,6 +43,11 @@ class Times:
     lease: float = 8.0
     forgotten: float = 60.0
     resolve: float = 2.0
+
+    @property
+    def pauses(self) -> Backoff:
+        """Between calls of a node that does not answer."""
+        return Backoff(self.beat, self.longest_pause)
 
 
 class Roster:
@@ -183,8 +189,8 @@ class Roster:
     async def _watch(self, member: KnownNode) -> None:
         try:
             while await self._call(member):
-                doubled = self._times.beat * 2 ** max(0, min(member.failures, 8) - 2)
-                pause = min(self._times.longest_pause, doubled) * self._stretch
+                # One failure may be chance: the pauses grow from the second on.
+                pause = self._times.pauses.after(max(1, member.failures - 1)) * self._stretch
                 try:
                     async with asyncio.timeout(pause):
                         await member.nudge.wait()

@@ -17,6 +17,11 @@ GIB = 1 << 30
 LOW_DISK_BYTES = 5 * GIB
 LEAST_DISK_BYTES = GIB
 CLOCK_SECONDS = 2.0
+SLOW_STORAGE = {
+    "vfs": "copies the whole image for every sandbox",
+    "devicemapper": "is slow and no longer looked after",
+    "aufs": "is slow and no longer looked after",
+}
 
 
 def look(about: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
@@ -26,6 +31,7 @@ def look(about: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
     yield _seccomp(about)
     yield _privileges(about)
     yield ok("runtimes", f"{', '.join(sorted(about.get('Runtimes') or {}))}; {about.get('DefaultRuntime')} by default")
+    yield _storage(str(about.get("Driver", "")))
     yield _disk(Path(about.get("DockerRootDir") or "/nowhere"))
     yield _clock(str(about.get("SystemTime", "")), now)
 
@@ -64,6 +70,13 @@ def _privileges(about: Mapping[str, Any]) -> Finding:
     if "name=userns" in options:
         return ok("privileges", "the engine remaps users: root in a container is nobody on this host")
     return ok("privileges", "the engine runs as root; remapping users or a rootless engine is safer (docs/security.md)")
+
+
+def _storage(driver: str) -> Finding:
+    if driver in SLOW_STORAGE:
+        remedy = "Have the engine store images in overlay2 (storage-driver in daemon.json), on a file system that can."
+        return warning("storage", f"{driver}, which {SLOW_STORAGE[driver]}", remedy)
+    return ok("storage", driver or "the engine does not say")
 
 
 def _disk(folder: Path) -> Finding:

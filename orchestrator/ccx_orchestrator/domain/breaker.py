@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ccx.backoff import Backoff
+
 TOLERATED = 2  # failures in a row before the first pause: one may be chance
-FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 30.0
+PAUSES = Backoff(1.0, 30.0)
 
 
 @dataclass(slots=True)
@@ -21,7 +22,7 @@ class Breaker:
         self.failures += 1
         beyond = self.failures - TOLERATED
         if beyond >= 0:
-            self.opens_at = now + min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(beyond, 16))
+            self.opens_at = now + PAUSES.after(beyond + 1)
 
     def succeed(self) -> None:
         """A try went well: all is forgotten."""

@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ccx.backoff import Backoff
+
 # Demand is a count of takes that halves in this time: a language nobody uses is back at its minimum a few minutes
 # later.
 DEMAND_HALF_LIFE_SECONDS = 60.0
 FORGOTTEN_DEMAND = 0.25
-FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 15.0
+BACKOFF = Backoff(0.5, 15.0)
 # A successor waits this long for the submission that took its place: most have their answer by then, and starting a
 # container takes more processor time than they do.
 HOLD_SECONDS = 0.05
@@ -166,8 +167,8 @@ class Stock:
         """That start failed; the seconds until the next one of that language."""
         state = self._shelves[self._language_of[key]]
         self._forget(key)
-        pause = min(FIRST_BACKOFF_SECONDS * (1 << state.failures), LONGEST_BACKOFF_SECONDS)
-        state.failures = min(state.failures + 1, 16)
+        state.failures += 1
+        pause = BACKOFF.after(state.failures)
         state.retry_at = now + pause
         return pause
 

@@ -14,6 +14,7 @@ from ccx_orchestrator.domain.ticket import Ticket
 from ccx_orchestrator.domain.transcript import Transcript
 from ccx_orchestrator.submissions.console import Console
 from ccx_orchestrator.submissions.events.journal import Journal
+from ccx_orchestrator.submissions.request_context import NOBODY, RequestContext
 
 
 @dataclass(slots=True)
@@ -21,8 +22,8 @@ class ActiveSubmission:
     """One that has not ended, or still holds its slot.
 
     `is_stored` is set when the store has it, `done` when it has its result or another node has it; `is_claimed` says
-    that no other node may run it, `claiming` settles that and `attempt`. `master` is the node that sent it here, if one
-    did. `last_told` is set when nothing more will be told of what ran, after an end that came from outside.
+    that no other node may run it, `claiming` settles that and `attempt`. `last_told` is set when nothing more will be
+    told of what ran, after an end that came from outside.
     """
 
     ticket: Ticket
@@ -30,8 +31,7 @@ class ActiveSubmission:
     journal: Journal
     attempt: int
     is_claimed: bool
-    console: Console | None = None
-    master: str | None = None
+    context: RequestContext = NOBODY
     is_stored: asyncio.Event = field(default_factory=asyncio.Event)
     done: asyncio.Event = field(default_factory=asyncio.Event)
     last_told: asyncio.Event = field(default_factory=asyncio.Event)
@@ -41,20 +41,34 @@ class ActiveSubmission:
     expiry: asyncio.TimerHandle | None = None
     admitted_at: datetime | None = None
     is_elsewhere: bool = False
-    is_attended: bool = False
 
     @classmethod
-    def of(cls, ticket: Ticket, plan: Plan, *, is_claimed: bool, console: Console | None = None) -> ActiveSubmission:
+    def of(cls, ticket: Ticket, plan: Plan, *, is_claimed: bool, context: RequestContext = NOBODY) -> ActiveSubmission:
         """One that is about to wait or to run. Claiming counts the attempt up, and its journal is of that one."""
         transcript = Transcript(ticket.id, plan, ticket.created_at)
         journal = Journal(ticket.attempt if is_claimed else ticket.attempt + 1)
-        return cls(ticket, transcript, journal, ticket.attempt, is_claimed, console)
+        return cls(ticket, transcript, journal, ticket.attempt, is_claimed, context)
 
     def restart(self) -> None:
         """What was told so far is void: it begins anew, on another node, in the attempt that was claimed for it."""
         self.transcript = Transcript(self.id, self.transcript.plan, self.ticket.created_at)
         self.journal.restart(self.attempt)
         self.journal.add(Queued(self.id, None))
+
+    @property
+    def master(self) -> str | None:
+        """The node that sent it here, if one did."""
+        return self.context.master
+
+    @property
+    def console(self) -> Console | None:
+        """Where it is typed to, if it is."""
+        return self.context.console
+
+    @property
+    def is_attended(self) -> bool:
+        """Whether somebody waits for it who could not ask again."""
+        return self.context.is_attended or self.console is not None
 
     @property
     def lane(self) -> Lane:

@@ -8,14 +8,14 @@ from typing import TypeVar
 
 import structlog
 
+from ccx.backoff import Backoff
 from ccx.errors import StoreUnavailable
 from ccx.wire import State, Submission
 from ccx_orchestrator.ports.store import Keeper
 
 log = structlog.get_logger(__name__)
 
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 5.0
+RETRYING = Backoff(0.1, 5.0)
 
 T = TypeVar("T")
 
@@ -40,11 +40,10 @@ class RetryingStore:
 
 
 async def _insist(act: Callable[[], Awaitable[T]]) -> T:
-    pause_seconds = FIRST_PAUSE_SECONDS
+    pauses = RETRYING.pauses()
     while True:
         try:
             return await act()
         except StoreUnavailable as error:
             log.warning("the store does not answer; trying again", reason=str(error.__cause__))
-            await asyncio.sleep(pause_seconds)
-            pause_seconds = min(LONGEST_PAUSE_SECONDS, pause_seconds * 2)
+            await asyncio.sleep(next(pauses))

@@ -29,9 +29,9 @@ from ccx_orchestrator.submissions.admission_policy import AdmissionPolicy
 from ccx_orchestrator.submissions.changes import Changes
 from ccx_orchestrator.submissions.clock import Clock, utc_now
 from ccx_orchestrator.submissions.completion import Completion
-from ccx_orchestrator.submissions.console import Console
 from ccx_orchestrator.submissions.reading.event_stream import EventStream
 from ccx_orchestrator.submissions.reading.lookup import Lookup
+from ccx_orchestrator.submissions.request_context import NOBODY, RequestContext
 from ccx_orchestrator.submissions.retrying_store import RetryingStore
 from ccx_orchestrator.submissions.running import Runs
 from ccx_orchestrator.submissions.shared_store.other_masters import OtherMasters
@@ -101,32 +101,24 @@ class Submissions:
     async def accept(
         self,
         request: SubmissionRequest,
-        client: str = "",
-        key: str | None = None,
-        console: Console | None = None,
-        *,
-        is_attended: bool = False,
-        master: str | None = None,
+        context: RequestContext = NOBODY,
     ) -> Submission:
-        """Take a submission in; from now on it ends with one result. With a key that the client has used before it is
-        that earlier one; with a console it is interactive. `is_attended`: somebody waits for it who could not ask
-        again. One that a master sends on runs here and now or is refused, and is kept in `passing` alone: should this
-        node die, its master runs it elsewhere.
+        """Take a submission in; from now on it ends with one result. One that a master sends on runs here and now or
+        is refused, and is kept in `passing` alone: should this node die, its master runs it elsewhere.
 
         Raises UnknownLanguage, ImageMissing, InvalidSubmission, KeyReused, QueueFull, EngineUnavailable,
         StoreUnavailable or ShuttingDown: then nothing was created.
         """
         try:
             plan = await self._check(request)
-            if console is not None:
-                plan = make_interactive(plan, request, has_terminal=console.window is not None)
-            live = self._let_in(request, plan, client, key, console, master)
-            live.is_attended = is_attended or console is not None
+            if context.console is not None:
+                plan = make_interactive(plan, request, has_terminal=context.console.window is not None)
+            live = self._let_in(request, plan, context)
         except ProblemError as error:
             self._meter.refused(error.slug)
             raise
         try:
-            kept = await (self._passing if master else self._store).accept(live.ticket)
+            kept = await (self._passing if context.master else self._store).accept(live.ticket)
         except BaseException as error:
             self._active.drop(live)
             self._meter.refused(error.slug if isinstance(error, ProblemError) else "internal-error")
@@ -302,10 +294,7 @@ class Submissions:
         self,
         request: SubmissionRequest,
         plan: Plan,
-        client: str,
-        key: str | None,
-        console: Console | None,
-        master: str | None,
+        context: RequestContext,
     ) -> ActiveSubmission:
         """Give it a place in the queue, or a slot where one is free: then it is claimed from the beginning. So is one
         with a console, which only this node can serve.
@@ -313,21 +302,20 @@ class Submissions:
         request = by_name(request, lambda name: self._catalogue.find(name).name)
         now = self._clock()
         submission_id = self._ids.next(now.timestamp())
-        lane = Lane.of(plan, is_forwarded=master is not None)
-        entry = Entry(submission_id, client, request.priority, size_of(request), lane)
+        lane = Lane.of(plan, is_forwarded=context.master is not None)
+        entry = Entry(submission_id, context.client, request.priority, size_of(request), lane)
         has_place = self._active.has_place(entry, lane)
-        claimed = 1 if has_place or console or master else 0
+        claimed = 1 if has_place or context.console or context.master else 0
         ticket = Ticket(
             id=submission_id,
             request=request,
             created_at=now,
-            client=client,
+            client=context.client,
             attempt=claimed,
-            key=IdempotencyKey(key, digest_of(request)) if key else None,
-            is_interactive=console is not None,
+            key=IdempotencyKey(context.key, digest_of(request)) if context.key else None,
+            is_interactive=context.console is not None,
         )
-        live = ActiveSubmission.of(ticket, plan, is_claimed=bool(claimed), console=console)
-        live.master = master
+        live = ActiveSubmission.of(ticket, plan, is_claimed=bool(claimed), context=context)
         self._active.enter(live)
         return live
 

@@ -8,23 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ccx.cli.options.compare_option import parse_comparison
-from ccx.cli.options.judge import CheckerOption, InteractorOption, TestlibOption, judge_of
-from ccx.cli.options.limit_option import parse_limits
-from ccx.cli.options.program import (
-    ArtifactOption,
-    CompareOption,
-    CompileArgOption,
-    EntrypointOption,
-    ExpectOption,
-    FilesArgument,
-    LanguageOption,
-    LimitOption,
-    Program,
-    RunOptionOption,
-    request_for,
-    text_of,
-)
+from ccx.cli.options.program import Program, request_for
+from ccx.cli.options.program_options import ProgramOptions, takes_program
 from ccx.cli.options.server import ServerOption, open_client
 from ccx.cli.options.sources import collect
 from ccx.cli.output.exit_codes import of_submission
@@ -40,20 +25,10 @@ if TYPE_CHECKING:
     from ccx.wire import Submission, SubmissionRequest
 
 
+@takes_program
 def run(
     context: typer.Context,
-    files: FilesArgument,
-    language: LanguageOption = None,
-    entrypoint: EntrypointOption = None,
-    limit: LimitOption = None,
-    compile_arg: CompileArgOption = None,
-    run_option: RunOptionOption = None,
-    expect: ExpectOption = None,
-    compare: CompareOption = None,
-    checker: CheckerOption = None,
-    interactor: InteractorOption = None,
-    testlib: TestlibOption = False,
-    artifact: ArtifactOption = None,
+    options: ProgramOptions,
     artifacts_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where artifacts are written.")] = Path(),
     interactive: Annotated[
         bool, typer.Option("--interactive", "-i", help="Type to the program while it runs; in a terminal, in its own.")
@@ -73,30 +48,16 @@ def run(
     runs, and its exit code is the exit code of ccx. What is piped in is its
     standard input, what stands after [bold]--[/] are its arguments.
     """
-    is_judged = expect is not None or checker is not None or interactor is not None
-    if interactive and (json or is_judged):
+    if interactive and (json or options.is_judged):
         raise BadInput(
             "--interactive: a program that is typed to has no --json, --expect, --checker or --interactor; "
             "leave them out."
         )
     if embedded and server:
         raise BadInput("--embedded: starts a node of its own; leave --server out, or CCX_SERVER empty.")
-    sources = collect(files)
-    stdin, typed = _input(sources, interactive=interactive, needs_all=json or is_judged)
-    program = Program(
-        sources=sources,
-        language=language,
-        entrypoint=entrypoint,
-        args=context.ensure_object(tuple),
-        compile_args=tuple(compile_arg or ()),
-        run_options=tuple(run_option or ()),
-        expected_stdout=None if expect is None else text_of(expect),
-        compare=parse_comparison(compare),
-        limits=parse_limits(limit or ()),
-        artifacts=tuple(artifact or ()),
-        judge=judge_of(checker, interactor, testlib=testlib),
-        stdin=stdin,
-    )
+    sources = collect(options.files)
+    stdin, typed = _input(sources, interactive=interactive, needs_all=json or options.is_judged)
+    program = options.program(sources, stdin, context.ensure_object(tuple))
     presentation = Presentation(quiet, json, artifacts_dir, has_input=interactive or has_input())
     return asyncio.run(_run(program, presentation, server, typed, is_embedded=embedded))
 

@@ -10,23 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ccx.cli.options import completion
-from ccx.cli.options.compare_option import parse_comparison
-from ccx.cli.options.judge import CheckerOption, InteractorOption, TestlibOption, judge_of
-from ccx.cli.options.limit_option import parse_limits
-from ccx.cli.options.program import (
-    ArtifactOption,
-    CompareOption,
-    CompileArgOption,
-    EntrypointOption,
-    ExpectOption,
-    FilesArgument,
-    LanguageOption,
-    LimitOption,
-    Program,
-    RunOptionOption,
-    request_for,
-    text_of,
-)
+from ccx.cli.options.program import Program, request_for
+from ccx.cli.options.program_options import ProgramOptions, takes_program
 from ccx.cli.options.server import NamedServerOption, running_client
 from ccx.cli.options.short_id import whole_id
 from ccx.cli.options.sources import collect
@@ -52,20 +37,10 @@ IdArgument = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the node's answer as JSON.")]
 
 
+@takes_program
 def submit(
     context: typer.Context,
-    files: FilesArgument,
-    language: LanguageOption = None,
-    entrypoint: EntrypointOption = None,
-    limit: LimitOption = None,
-    compile_arg: CompileArgOption = None,
-    run_option: RunOptionOption = None,
-    expect: ExpectOption = None,
-    compare: CompareOption = None,
-    checker: CheckerOption = None,
-    interactor: InteractorOption = None,
-    testlib: TestlibOption = False,
-    artifact: ArtifactOption = None,
+    options: ProgramOptions,
     json: JsonOption = False,
     server: NamedServerOption = None,
 ) -> None:
@@ -74,20 +49,7 @@ def submit(
     It takes what [bold]ccx run[/] takes. See [bold]ccx status[/], [bold]ccx logs[/] and
     [bold]ccx cancel[/] for what comes after.
     """
-    program = Program(
-        sources=collect(files),
-        language=language,
-        entrypoint=entrypoint,
-        args=context.ensure_object(tuple),
-        compile_args=tuple(compile_arg or ()),
-        run_options=tuple(run_option or ()),
-        expected_stdout=None if expect is None else text_of(expect),
-        compare=parse_comparison(compare),
-        limits=parse_limits(limit or ()),
-        artifacts=tuple(artifact or ()),
-        judge=judge_of(checker, interactor, testlib=testlib),
-        stdin=read_stdin(),
-    )
+    program = options.program(collect(options.files), read_stdin(), context.ensure_object(tuple))
     submission = asyncio.run(_submit(server, program))
     _print(_json(submission) if json else submission.id)
 

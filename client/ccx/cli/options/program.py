@@ -49,8 +49,8 @@ LimitOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUE",
-        help="Limits, with commas or repeated: cpu, wall (2, 1.5s, 500ms), memory, output, file (64k, 128m, 1g), "
-        "processes (16).",
+        help="Limits, with commas or repeated: cpu, wall (2, 1.5s, 500ms), memory, output, file, "
+        "address-space (64k, 128m, 1g), processes (16).",
         autocompletion=completion.limits,
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 USUAL_NAME = "runc"  # what every engine comes with and all here is made for: not tried anew at every start
 FASTER = "crun"
+AUTO = "auto"
 HYBRID = Path("/sys/fs/cgroup/unified")
 
 
@@ -36,17 +37,21 @@ async def choose_runtimes(
     engine: Engine,
     about: Mapping[str, Any],
     languages: Languages,
-    general: str | None,
+    general: str,
     special: Mapping[str, str],
     images: Path,
     node: str,
+    *,
+    may_take_long: bool,
 ) -> dict[str, Runtime]:
     """The runtime of each language that has one by the settings, or whose limits cannot be changed while it runs; each
     has run that language's reference program, in a sandbox of that node. `about` is what the engine says of itself.
+    `general` is for all but the `special` ones; AUTO takes the faster one where the engine has it and it works, unless
+    finding that out `may_take_long` says not to.
 
     Raises UnknownLanguage, ImageMissing, BadRuntime or EngineUnavailable.
     """
-    chosen = dict.fromkeys((language.name for language in languages.all()), general) if general else {}
+    chosen = {} if general == AUTO else dict.fromkeys((language.name for language in languages.all()), general)
     chosen |= {languages.find(name).name: runtime for name, runtime in special.items()}
     default, known = about["DefaultRuntime"], frozenset(about["Runtimes"])
     if unknown := sorted({runtime for runtime in chosen.values() if runtime} - known):
@@ -57,10 +62,27 @@ async def choose_runtimes(
     if unasked and default != USUAL_NAME and await examination.is_fixed(unasked[0], default):
         named |= dict.fromkeys(unasked, default)
     runtimes = {name: await examination.examine(name, runtime) for name, runtime in named.items()}
-    in_use = {default, *named.values()}
+    if general == AUTO and may_take_long and default == USUAL_NAME and FASTER in known:
+        runtimes |= await _faster(examination, [name for name in unasked if name not in special])
+    in_use = {default, *(runtime.name for runtime in runtimes.values())}
     if advice := hint(in_use, known, is_installed=await asyncio.to_thread(_could_be_used)):
         log.info(advice)
     return runtimes
+
+
+async def _faster(examination: _Examination, names: Iterable[str]) -> dict[str, Runtime]:
+    """The faster runtime for as many of these languages as it works for. The first failure is enough: it is much the
+    same for all.
+    """
+    found: dict[str, Runtime] = {}
+    try:
+        for name in names:
+            found[name] = await examination.examine(name, FASTER)
+    except BadRuntime as error:
+        log.info("the engine has a faster runtime, which does not work here", runtime=FASTER, reason=str(error))
+    if found:
+        log.info("a faster runtime starts the sandboxes", runtime=FASTER, languages=sorted(found))
+    return found
 
 
 def _could_be_used() -> bool:
@@ -73,11 +95,11 @@ def hint(in_use: set[str], known: frozenset[str], *, is_installed: bool) -> str 
     if FASTER in in_use:
         return None
     if FASTER in known:
-        return f'the engine has {FASTER}, which starts a sandbox faster than runc: set runtime = "{FASTER}" to use it'
+        return None  # it was tried, or the settings say something else
     if is_installed:
         return (
             f"{FASTER} is installed, which starts a sandbox faster than runc: make it known to the engine (dockerd "
-            f'--add-runtime {FASTER}="$(command -v {FASTER})") and set runtime = "{FASTER}" to use it'
+            f'--add-runtime {FASTER}="$(command -v {FASTER})"), and it is used'
         )
     return None
 

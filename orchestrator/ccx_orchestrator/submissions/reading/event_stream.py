@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from ccx import events as wire
+from ccx.backoff import Backoff
 from ccx.errors import StoreUnavailable, SubmissionNotFound
 from ccx_orchestrator.domain.events import Started
 from ccx_orchestrator.ports.nodes import NodeLost
@@ -26,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 15.0
 POSITION_SECONDS = 0.5
-FIRST_PAUSE_SECONDS = 0.1
+LOOKING = Backoff(0.1, LOOK_AGAIN_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class EventStream:
         async with aclosing(self._from_here(journal, reader)) as batches:
             async for batch in batches:
                 yield batch
-        pause_seconds = FIRST_PAUSE_SECONDS
+        pauses = LOOKING.pauses()
         while asks_others and not reader.has_ended and not self._notifications.is_closed:
             yield []
             news, before = self._notifications.of(submission_id), reader.after
@@ -95,9 +96,9 @@ class EventStream:
             except (NodeLost, StoreUnavailable) as error:
                 log.debug("cannot follow a submission", submission=submission_id, reason=str(error))
             if not reader.has_ended:
-                await wait_a_while(news, pause_seconds)
-            has_got_on = reader.after != before
-            pause_seconds = FIRST_PAUSE_SECONDS if has_got_on else min(pause_seconds * 2, LOOK_AGAIN_SECONDS)
+                await wait_a_while(news, next(pauses))
+            if reader.after != before:
+                pauses = LOOKING.pauses()
 
     async def _wherever(self, reader: _Reader) -> Lines:
         journal = await self.journal(reader.submission_id, reader.after)
