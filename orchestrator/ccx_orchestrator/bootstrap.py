@@ -111,7 +111,7 @@ async def open_node(settings: Settings, authority: bytes | None = None) -> Async
     for name in settings.slave_dns:
         check_name(name)
     async with _open_executor(settings) as here, _open_store(settings) as store:
-        metrics = Metrics()
+        metrics = Metrics(by_owner=settings.locks.asks_for_tokens and "metrics" not in settings.public)
         with traced(metrics, settings.name, is_wanted=settings.traces) as meter:
             parts = _connect(settings, here, store, meter)
             submissions, cluster = parts.submissions, parts.cluster

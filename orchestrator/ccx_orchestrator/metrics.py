@@ -12,6 +12,9 @@ from prometheus_client.registry import Collector
 from ccx.wire import PoolHealth, Submission, Verdict
 from ccx_orchestrator.domain.scheduling import Backlog
 
+MOST_OWNERS = 200
+OTHERS = "others"
+NAMED = "key "  # of owners that a token names
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
 
@@ -28,9 +31,13 @@ class Slots(Protocol):
 
 
 class Metrics:
-    """`ports.Meter`, and the page it makes. Every node of a process has its own."""
+    """`ports.Meter`, and the page it makes. Every node of a process has its own. `by_owner`: it tells what each owner
+    has used as well, for the first MOST_OWNERS of them.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_owner: bool = False) -> None:
+        self._by_owner = by_owner
+        self._owners: set[str] = set()
         self.registry = CollectorRegistry()
         # Known from the start, so that a rate can be told from the first one on.
         self._accepted = self._counter("ccx_submissions_accepted", "Submissions taken in.", "language")
@@ -41,6 +48,8 @@ class Metrics:
         self._retried = self._counter("ccx_submissions_retried", "Submissions that ended after more than one attempt.")
         self._failures = self._counter("ccx_failures", "Submissions that ended as internal_error: faults of ours.")
         self._callbacks = self._counter("ccx_callbacks", "Calls of callback_url, by outcome.", "outcome")
+        self._owned = self._counter("ccx_owner_submissions", "Submissions that ended here, by owner.", "owner")
+        self._used = self._counter("ccx_owner_cpu_seconds", "CPU time of their cases, by owner.", "owner")
         self._waited = self._histogram("ccx_queue_wait_seconds", "From acceptance to a slot.", "language")
         self._sandbox = self._histogram("ccx_sandbox_start_seconds", "From a slot to a sandbox that runs.", "language")
         self._ran = self._histogram("ccx_run_seconds", "From the start of the sandbox to the end.", "language")
@@ -73,8 +82,12 @@ class Metrics:
         self._waited.labels(language).observe(waited_seconds)
         self._sandbox.labels(language).observe(sandbox_seconds)
 
-    def ended(self, submission: Submission) -> None:
+    def ended(self, submission: Submission, owner: str) -> None:
         """See `ports.Meter`."""
+        if self._by_owner:
+            name = self._owner(owner)
+            self._owned.labels(name).inc()
+            self._used.labels(name).inc(sum(case.cpu_seconds for case in submission.cases))
         self._ended.labels(submission.language, submission.verdict or "").inc()
         if submission.started_at and submission.finished_at:
             seconds = (submission.finished_at - submission.started_at).total_seconds()
@@ -83,6 +96,13 @@ class Metrics:
             self._retried.inc()
         if submission.verdict is Verdict.INTERNAL_ERROR:
             self._failures.inc()
+
+    def _owner(self, owner: str) -> str:
+        """The owner, or OTHERS where there are too many to tell apart."""
+        if owner not in self._owners and len(self._owners) >= MOST_OWNERS:
+            return OTHERS
+        self._owners.add(owner)
+        return owner.removeprefix(NAMED)
 
     def called_back(self, *, succeeded: bool) -> None:
         """See `ports.Meter`."""

@@ -40,9 +40,9 @@ class TracingMeter:
         """See `ports.Meter`."""
         self._meter.called_back(succeeded=succeeded)
 
-    def ended(self, submission: Submission) -> None:
+    def ended(self, submission: Submission, owner: str) -> None:
         """See `ports.Meter`."""
-        self._meter.ended(submission)
+        self._meter.ended(submission, owner)
         finished_at = submission.finished_at or submission.created_at
         started_at = submission.started_at or finished_at
         from opentelemetry.trace import Status, StatusCode, set_span_in_context

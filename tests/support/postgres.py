@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its image cannot be had everywhere; we clear away ourselves
@@ -32,7 +33,9 @@ ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/bin:/usr/bin:/bin PGDATA=/var/lib
 RUN initdb --auth=trust --encoding=UTF8 --locale=C.UTF-8 \\
  && echo "host all all all trust" >>"$PGDATA/pg_hba.conf"
 STOPSIGNAL SIGINT
-CMD ["postgres", "-c", "listen_addresses=*", "-c", "max_connections=100"]
+CMD ["postgres", "-c", "listen_addresses=*", "-c", "max_connections=100", "-c", "ssl=on", \\
+     "-c", "ssl_cert_file=/etc/ssl/certs/ssl-cert-snakeoil.pem", \\
+     "-c", "ssl_key_file=/etc/ssl/private/ssl-cert-snakeoil.key"]
 """
 
 
@@ -67,6 +70,23 @@ def postgres_server() -> Iterator[str]:
         networks = wrapped.attrs["NetworkSettings"]["Networks"]
         address = next(network["IPAddress"] for network in networks.values())
         yield f"postgresql://postgres@{address}:{PORT}/postgres"
+
+
+def certificate_of(server: str) -> str:
+    """What a server with TLS shows, in PEM: it has signed it itself."""
+    address = urlsplit(server)
+    client = docker.from_env()
+    try:
+        for container in client.containers.list(filters={"label": LABEL, "ancestor": IMAGE}):
+            container.reload()
+            if address.hostname in {
+                network["IPAddress"] for network in container.attrs["NetworkSettings"]["Networks"].values()
+            }:
+                found = container.exec_run(["cat", "/etc/ssl/certs/ssl-cert-snakeoil.pem"]).output
+                return b"".join([found] if isinstance(found, bytes) else found).decode()
+    finally:
+        client.close()
+    raise LookupError(server)
 
 
 @contextmanager

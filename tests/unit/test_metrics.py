@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from ccx.wire import PoolHealth, State, Submission, Verdict
 from ccx_orchestrator.domain.scheduling import Backlog, Entry
-from ccx_orchestrator.metrics import Metrics
+from ccx_orchestrator.metrics import MOST_OWNERS, Metrics
 from ccx_orchestrator.tracing import TracingMeter
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -44,8 +44,22 @@ def tell_all(metrics: Metrics) -> None:
     metrics.accepted("demo")
     metrics.refused("queue-full")
     metrics.started("demo", 1.0, 0.1)
-    metrics.ended(ended(Verdict.INTERNAL_ERROR, attempt=2))
+    metrics.ended(ended(Verdict.INTERNAL_ERROR, attempt=2), "key alice")
     metrics.called_back(succeeded=True)
+
+
+def test_what_owners_use_is_told_apart_up_to_a_bound_and_only_where_it_is_wanted() -> None:
+    metrics = Metrics(by_owner=True)
+    for number in range(MOST_OWNERS + 5):
+        metrics.ended(ended(), f"key user-{number}")
+    metrics.ended(ended(), "key user-0")
+    page = metrics.page().decode()
+    assert 'ccx_owner_submissions_total{owner="user-0"} 2.0' in page
+    assert 'ccx_owner_submissions_total{owner="others"} 5.0' in page
+    assert "ccx_owner_cpu_seconds_total" in page
+    quiet = Metrics()
+    tell_all(quiet)
+    assert "alice" not in quiet.page().decode()
 
 
 def test_what_happens_is_counted_and_timed() -> None:
@@ -81,7 +95,7 @@ def test_every_metric_is_documented_and_no_other() -> None:
 def test_a_submission_is_a_trace_of_its_waiting_and_running() -> None:
     spans, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
-    TracingMeter(Metrics(), provider).ended(ended())
+    TracingMeter(Metrics(), provider).ended(ended(), "key alice")
     provider.shutdown()
     found = {span.name: span for span in spans.get_finished_spans()}
     seconds = {name: ((span.end_time or 0) - (span.start_time or 0)) / 1e9 for name, span in found.items()}

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from ccx.errors import BadInput, InvalidSubmission, QuotaExceeded
 from ccx.trust import fingerprint_of
-from ccx.wire import Quota, Role
+from ccx.wire import Checker, LimitOverrides, Quota, Role, SourceFile, SubmissionRequest
 from ccx_orchestrator.access.caller import Caller
 from ccx_orchestrator.access.certificates import is_due, make_authority, make_certificate
 from ccx_orchestrator.access.posture import Locks, Posture
-from ccx_orchestrator.access.quotas import Quotas
+from ccx_orchestrator.access.quotas import Quotas, held_to
 from ccx_orchestrator.access.rights import RIGHTS_OF_ROLE
 from ccx_orchestrator.access.tokens import digest_of_token, is_token, make_token
+from tests.support.languages import LIMITS
 from tests.support.node import submission
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -89,8 +90,8 @@ def test_tokens_are_asked_for_where_others_reach_the_node_or_it_is_told_to(
     assert Locks(host, access, has_tls=False, is_insecure=is_insecure).asks_for_tokens is asks
 
 
-def caller(**quota: int) -> Caller:
-    return Caller("key alice", RIGHTS_OF_ROLE[Role.USER], Role.USER, "alice", Quota(**quota))
+def caller(**quota: object) -> Caller:
+    return Caller("key alice", RIGHTS_OF_ROLE[Role.USER], Role.USER, "alice", Quota.model_validate(quota))
 
 
 def test_a_quota_by_the_minute_is_told_in_the_head_and_then_refused() -> None:
@@ -146,3 +147,23 @@ def test_a_certificate_is_renewed_at_two_thirds_of_its_life_or_for_a_new_name(
 def test_a_certificate_of_another_authority_is_renewed() -> None:
     made = make_certificate(make_authority("one", NOW), ("a",), NOW)
     assert is_due(made.certificate, make_authority("other", NOW).certificate, ("a",), NOW)
+
+
+def test_the_limits_of_a_token_bound_what_is_asked_and_what_is_not() -> None:
+    most = LimitOverrides(cpu_seconds=2, memory_bytes=512 << 20, address_space_bytes=1 << 30)
+    who, quotas = caller(limits=most.model_dump()), Quotas()
+
+    def asking(**limits: float) -> SubmissionRequest:
+        files = (SourceFile(name="a", content="x"),)
+        return SubmissionRequest(language="demo", files=files, limits=LimitOverrides.model_validate(limits))
+
+    quotas.check(who, asking(cpu_seconds=2), 0)
+    with pytest.raises(InvalidSubmission, match=r"limits\.cpu_seconds is at most 2 for your token"):
+        quotas.check(who, asking(cpu_seconds=2.5), 0)
+    checker = Checker(language="demo", files=(SourceFile(name="a", content="x"),), limits=LimitOverrides(cpu_seconds=9))
+    with pytest.raises(InvalidSubmission, match=r"checker\.limits\.cpu_seconds"):
+        quotas.check(who, asking().model_copy(update={"checker": checker}), 0)
+    held = held_to(asking(wall_seconds=3), most, LIMITS).limits
+    assert (held.cpu_seconds, held.wall_seconds, held.address_space_bytes) == (2, 3, 1 << 30)
+    assert held.memory_bytes is None  # the default is less
+    assert held_to(asking(cpu_seconds=1), most, LIMITS).limits.cpu_seconds == 1

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ccx.wire.basics import Answer, Request
 from ccx.wire.fields import HIGHEST_PRIORITY
+from ccx.wire.requests import LimitOverrides
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$"
 LONGEST_SECONDS = 10 * 366 * 24 * 3600
@@ -29,6 +30,10 @@ class Quota(Request):
     unfinished: Annotated[int, Field(ge=1)] | None = None  # submissions that wait or run at a time
     per_minute: Annotated[int, Field(ge=1)] | None = None  # submissions taken in
     highest_priority: Annotated[int, Field(ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY)] | None = None
+    limits: LimitOverrides = Field(
+        default=LimitOverrides(),
+        description="The most that a submission may ask for, where that is less than the language's.",
+    )
 
 
 class TokenRequest(Request):
@@ -60,7 +65,7 @@ class NewToken(TokenInfo):
 class SignIn(Request):
     """A token that a page has a session made of."""
 
-    token: Annotated[str, Field(max_length=200)]
+    token: Annotated[str, Field(max_length=200, pattern="^[ -~]*$")]  # what a cookie can hold
 
 
 class Identity(Answer):

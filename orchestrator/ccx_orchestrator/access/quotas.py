@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ccx.errors import InvalidSubmission, QuotaExceeded
-from ccx.wire import FieldError, SubmissionRequest
+from ccx.wire import FieldError, LimitOverrides, SubmissionRequest
 from ccx_orchestrator.access.caller import Caller
 from ccx_orchestrator.access.rates import PerMinute
+from ccx_orchestrator.domain.limits import Limits
 
 _SHORTLY_SECONDS = 1.0
 
@@ -27,6 +28,7 @@ class Quotas:
         if quota.highest_priority is not None and request.priority > quota.highest_priority:
             message = f"is at most {quota.highest_priority} for your token"
             raise InvalidSubmission(f"priority {message}.", (FieldError(field="priority", message=message),))
+        _check_limits(request, quota.limits)
         if quota.unfinished is not None and unfinished >= quota.unfinished:
             raise QuotaExceeded(
                 f"Your token allows {quota.unfinished} submissions that wait or run at a time, and so many do.",
@@ -43,3 +45,26 @@ class Quotas:
             "RateLimit-Policy": f'"per-minute";q={quota.per_minute};w=60',
             "RateLimit": f'"per-minute";r={count.left};t={count.seconds}',
         }
+
+
+def held_to(request: SubmissionRequest, most: LimitOverrides, default: Limits) -> SubmissionRequest:
+    """The request with the token's limits where it says nothing and the language's defaults are above them."""
+    lower = {
+        name: value
+        for name in LimitOverrides.model_fields
+        if (value := getattr(most, name)) is not None
+        and getattr(request.limits, name) is None
+        and getattr(default, name, value + 1) > value
+    }
+    return request.model_copy(update={"limits": request.limits.model_copy(update=lower)}) if lower else request
+
+
+def _check_limits(request: SubmissionRequest, most: LimitOverrides) -> None:
+    """Raises InvalidSubmission where the submission or one of its judges asks for more."""
+    asking = {"": request.limits} | {f"{title}.": judge.limits for judge, title in request.judges().items()}
+    for prefix, limits in asking.items():
+        for name in LimitOverrides.model_fields:
+            asked, allowed = getattr(limits, name), getattr(most, name)
+            if asked is not None and allowed is not None and asked > allowed:
+                field, message = f"{prefix}limits.{name}", f"is at most {allowed:.15g} for your token"
+                raise InvalidSubmission(f"{field} {message}.", (FieldError(field=field, message=message),))

@@ -15,7 +15,7 @@ from ccx_orchestrator.access.doorkeeper import Doorkeeper
 from ccx_orchestrator.access.hosts import KnownHosts
 from ccx_orchestrator.access.origins import KnownOrigins
 from ccx_orchestrator.access.posture import Posture
-from ccx_orchestrator.access.quotas import Quotas
+from ccx_orchestrator.access.quotas import Quotas, held_to
 from ccx_orchestrator.access.token_desk import TokenDesk
 from ccx_orchestrator.api.clients import caller_of
 from ccx_orchestrator.cluster.overview import Cluster
@@ -89,6 +89,8 @@ class Node:
         left = NOTHING_COUNTED
         if caller.quota != NO_QUOTA:
             left = self.quotas.check(caller, request, self.submissions.unfinished_of(caller.client))
+            default = self.catalogue.find(request.language).limits.default
+            request = held_to(request, caller.quota.limits, default)
         submission = await self.submissions.accept(request, context)
         return Accepted(submission, left)
 

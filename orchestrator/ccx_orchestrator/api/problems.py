@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.status import HTTP_400_BAD_REQUEST
 
 from ccx.errors import (
     InternalError,
@@ -83,6 +84,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == HTTP_400_BAD_REQUEST:  # of a body that is not even text
+            message = "cannot be read as JSON"
+            return problem_answer(InvalidSubmission(f"body {message}.", (FieldError(field="body", message=message),)))
         kind = _HTTP_ERRORS.get(error.status_code)
         if kind is None:
             return await _internal(request, error)

@@ -19,8 +19,8 @@ class Meter(Protocol):
     def started(self, language: str, waited_seconds: float, sandbox_seconds: float) -> None:
         """A sandbox has begun: how long the submission waited for its slot, and then for the sandbox."""
 
-    def ended(self, submission: Submission) -> None:
-        """A submission has its result."""
+    def ended(self, submission: Submission, owner: str) -> None:
+        """A submission of that owner has its result."""
 
     def called_back(self, *, succeeded: bool) -> None:
         """A callback was tried."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]
 import structlog
 from sqlalchemy import (
     BigInteger,
@@ -215,20 +216,21 @@ async def _connected(url: str, application: str, connections: int) -> AsyncItera
     """The server, with the tables as this version knows them, and the address it sees us call from. Raises
     BadDatabase.
     """
-    address = make_url(url).set(drivername="postgresql+asyncpg")
+    address = make_url(url)
+
+    async def connect() -> Any:
+        # The driver reads the URL itself, for all that libpq knows of one: sslmode, sslrootcert and others.
+        return await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings={"application_name": application})
+
     engine = create_async_engine(
-        address,
-        pool_size=connections,
-        max_overflow=0,
-        pool_pre_ping=True,
-        connect_args={"timeout": CONNECT_SECONDS, "server_settings": {"application_name": application}},
+        "postgresql+asyncpg://", async_creator=connect, pool_size=connections, max_overflow=0, pool_pre_ping=True
     )
     try:
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(migrate)
                 seen_at = (await connection.execute(select(func.host(func.inet_client_addr())))).scalar_one()
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             where = address.render_as_string(hide_password=True)
             raise BadDatabase(
                 f"The database {where} cannot be used: {_reason(error)}. See CCX_DATABASE_URL."

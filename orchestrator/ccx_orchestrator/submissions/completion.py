@@ -56,7 +56,7 @@ class Completion:
             return
         live.journal.complete(last)
         live.done.set()
-        self._meter.ended(result)
+        self._meter.ended(result, live.ticket.client)
         self._changes.tell(live)
         log.info("submission ended", **_line(live, result))
         self._active.settle(live)

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ccx.cli.embedded import local_tokens
 from ccx.cli.options.durations import parse_duration
+from ccx.cli.options.limit_option import limits_text, parse_limits
 from ccx.cli.options.server import client_of
 from ccx.cli.output.columns import columns
 from ccx.cli.standard_streams import write
@@ -67,6 +68,12 @@ def create(
         str | None,
         typer.Option(metavar="WORD=N,…", help="At most: unfinished at a time, per-minute, highest-priority."),
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="The most that its submissions may ask for, such as cpu=10,memory=512m."
+        ),
+    ] = None,
     json: JsonOption = False,
     node: NodeOption = None,
     server: ServerOption = None,
@@ -77,7 +84,7 @@ def create(
             name=name,
             role=role,
             expires_seconds=None if expires is None else parse_duration(expires, "--expires"),
-            quota=parse_quota(quota or ""),
+            quota=parse_quota(quota or "").model_copy(update={"limits": parse_limits(limit or ())}),
         )
     except ValidationError as error:
         first = error.errors()[0]
@@ -118,7 +125,7 @@ def parse_quota(text: str) -> Quota:
         if field is None or not number.strip().lstrip("-").isdigit():
             raise BadInput(f"--quota: {part!r} is none; write it like unfinished=4,per-minute=60,highest-priority=0.")
         found[field] = int(number)
-    return Quota(**found)
+    return Quota.model_validate(found)
 
 
 @asynccontextmanager
@@ -170,4 +177,5 @@ def _line(info: TokenInfo) -> tuple[str, ...]:
     quota = ",".join(
         f"{word}={value}" for word, field in _QUOTA_WORDS.items() if (value := getattr(info.quota, field)) is not None
     )
-    return info.name, info.role, f"…{info.hint}", expires, quota or "-"
+    limits = limits_text(info.quota.limits)
+    return info.name, info.role, f"…{info.hint}", expires, ",".join(filter(None, (quota, limits))) or "-"

@@ -33,6 +33,12 @@ def parse_limits(options: Iterable[str]) -> LimitOverrides:
     return LimitOverrides.model_validate(limits)
 
 
+def limits_text(limits: LimitOverrides) -> str:
+    """Those that are set, as the option has them."""
+    found = {name: getattr(limits, field) for name, (field, _, _) in _LIMITS.items()}
+    return ",".join(f"{name}={value:.15g}" for name, value in found.items() if value is not None)
+
+
 def _seconds(text: str) -> float | None:
     if (match := _TIME.fullmatch(text)) is None:
         return None
