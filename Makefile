@@ -16,10 +16,10 @@ run: images ## set up everything, then run the example programs
 
 test: images gui-deps ## the same set-up, then the whole test suite on the real engine (ARGS='-k memory' for a part)
 	@scripts/setup-tests.sh
-	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --max-worker-restart=0 $(ARGS)
 
 test-fast: python gui-deps ## the tests that need no Docker engine, about a minute and a half
-	$(BIN)/pytest -n $(WORKERS) tests/unit $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --max-worker-restart=0 tests/unit $(ARGS)
 
 bench: images ## measure against docker run, the bare host and others; writes docs/benchmarks.md (ARGS=--quick)
 	@scripts/setup-bench.sh

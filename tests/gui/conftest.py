@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import asyncio
+import gc
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 import qasync
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QEvent, QSettings
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -35,8 +36,20 @@ def loop_of(application: QApplication) -> Iterator[qasync.QEventLoop]:
     try:
         yield loop
     finally:
+        settle(application)
         loop.close()
         asyncio.set_event_loop(None)
+        settle(application)
+
+
+def settle(application: QApplication) -> None:
+    """Have Qt do away with what is to be deleted, and Python with what nobody holds, here and now: an event that comes
+    later, in the middle of another test, would be for an object that is gone.
+    """
+    application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    application.processEvents()
+    gc.collect()
+    application.processEvents()
 
 
 @pytest.fixture
@@ -60,6 +73,7 @@ def window(loop: qasync.QEventLoop, qtbot: QtBot, tmp_path: Path, monkeypatch: p
     finally:
         window.close()
         loop.run_until_complete(window.close_down())
+        window.deleteLater()
 
 
 def new_window(folder: Path, tongue: str = "en") -> Window:
