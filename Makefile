@@ -18,7 +18,7 @@ test: images gui-deps ## the same set-up, then the whole test suite on the real 
 	@scripts/setup-tests.sh
 	$(BIN)/pytest -n $(WORKERS) --max-worker-restart=0 $(ARGS)
 
-test-fast: python gui-deps ## the tests that need no Docker engine, about a minute and a half
+test-fast: python gui-deps ## the tests that need no Docker engine, about a minute
 	$(BIN)/pytest -n $(WORKERS) --max-worker-restart=0 tests/unit $(ARGS)
 
 bench: images ## measure against docker run, the bare host and others; writes docs/benchmarks.md (ARGS=--quick)

@@ -15,9 +15,14 @@ from ccx.errors import (
     UnknownLanguage,
 )
 from ccx.wire import LimitOverrides, SourceFile, State, Submission, SubmissionRequest, Verdict
+from ccx_orchestrator.domain.events import Finished
+from ccx_orchestrator.domain.planning import make_plan
+from ccx_orchestrator.domain.ticket import Ticket
 from ccx_orchestrator.store.memory import MemoryStore
+from ccx_orchestrator.submissions.active_submission import ActiveSubmission, Phase
 from ccx_orchestrator.submissions.service import Submissions
 from tests.support.fakes import BREAK, FAIL, HANG, HELLO, LOSE, LOSE_LATE, LOSE_ONCE, FakeExecutor
+from tests.support.languages import language
 from tests.support.service import submissions_over
 
 DEADLINE_SECONDS = 5.0
@@ -45,6 +50,9 @@ def make(executor: FakeExecutor) -> Callable[..., Submissions]:
         return submissions_over(MemoryStore(), executor, slots, bound, clock=Clock())
 
     return make_service
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def program(content: str, **fields: object) -> SubmissionRequest:
@@ -217,3 +225,18 @@ async def test_draining_ends_what_is_late_and_says_so(make: Callable[..., Submis
     assert await service.drain(0) is False
     assert {(await service.get(one.id)).verdict for one in (running, waiting)} == {Verdict.CANCELLED}
     assert executor.running == set()
+
+
+def test_a_submission_goes_through_its_phases_and_never_back() -> None:
+    ticket = Ticket(id="1", request=program(HELLO), created_at=NOW, attempt=1)
+    live = ActiveSubmission.of(ticket, make_plan(ticket.request, lambda _: language()), is_claimed=True)
+    assert (live.phase, live.has_slot, live.has_verdict, live.is_over) == (Phase.WAITING, False, False, False)
+    live.take(Finished(Verdict.OK, None), NOW)
+    assert (live.phase, live.has_verdict, live.is_over) == (Phase.ENDING, True, False)
+    assert live.view(None).verdict is None, "its end is shown only once it is kept"
+    live.end()
+    assert (live.phase, live.is_over, live.view(None).verdict) == (Phase.ENDED, True, Verdict.OK)
+    other = ActiveSubmission.of(ticket, make_plan(ticket.request, lambda _: language()), is_claimed=False)
+    other.give_away()
+    other.take(Finished(Verdict.OK, None), NOW)
+    assert (other.phase, other.is_over) == (Phase.GIVEN_AWAY, True)

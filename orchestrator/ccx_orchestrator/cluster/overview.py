@@ -57,7 +57,7 @@ class Cluster:
         self.feed = Feed(
             this.incarnation, submissions.changes, self.nodes, submissions.owner_here, submissions.other_masters
         )
-        self.leases = Leases(submissions.abandon)
+        self.leases = Leases(submissions.end_all_of)
 
     def renew(self, master: str, seconds: float) -> NodeReport:
         """A master lives; what it is told."""
@@ -88,7 +88,7 @@ class Cluster:
             await asyncio.sleep(1.0)
             waiting = [lane for lane in self._submissions.backlog.lanes() if isinstance(lane, Lane)]
             for lane in self._dispatcher.overdue(waiting):
-                await self._submissions.give_up(lane, self._dispatcher.explanation(lane))
+                await self._submissions.end_waiting(lane, self._dispatcher.explanation(lane))
 
     def nodes(self) -> tuple[NodeInfo, ...]:
         """All nodes this one knows, itself first."""

@@ -27,7 +27,6 @@ from ccx.wire import (
     FORWARDED_HEADER,
     TOKEN_HEADER,
     Lease,
-    LimitOverrides,
     NodeInfo,
     NodeReport,
     SubmissionRequest,
@@ -164,9 +163,8 @@ def _forwarded(plan: Plan) -> SubmissionRequest:
     return plan.request.model_copy(
         update={
             "language": plan.language.name,
-            "limits": LimitOverrides(
-                **asdict(plan.limits), address_space_bytes=plan.request.limits.address_space_bytes
-            ),  # this node's word, whatever the other's usual ones are
+            # This node's word, whatever the other's usual ones are.
+            "limits": plan.request.limits.model_copy(update=asdict(plan.limits)),
             "priority": 0,
             "deadline_seconds": None,
             "callback_url": None,

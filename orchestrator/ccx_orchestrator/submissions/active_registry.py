@@ -10,7 +10,7 @@ from ccx_orchestrator.domain.events import Queued
 from ccx_orchestrator.domain.scheduling import Backlog, Entry
 from ccx_orchestrator.domain.ticket import Ticket, size_of
 from ccx_orchestrator.ports.placement import Placement
-from ccx_orchestrator.submissions.active_submission import ActiveSubmission
+from ccx_orchestrator.submissions.active_submission import ActiveSubmission, Phase
 from ccx_orchestrator.submissions.clock import Clock
 from ccx_orchestrator.submissions.retry_after import RetryAdvice
 
@@ -48,7 +48,7 @@ class ActiveRegistry:
     def here(self, submission_id: str) -> ActiveSubmission | None:
         """One of them that is this node's to end."""
         live = self._live.get(submission_id)
-        return None if live is None or live.is_elsewhere else live
+        return None if live is None or live.phase is Phase.GIVEN_AWAY else live
 
     def position(self, submission_id: str) -> int | None:
         """A submission's place in the queue, 1 being next; None where it does not wait."""
@@ -62,7 +62,7 @@ class ActiveRegistry:
     @property
     def running(self) -> int:
         """How many hold a slot, of this node or of another."""
-        return sum(live.task is not None for live in self._live.values())
+        return sum(live.has_slot for live in self._live.values())
 
     @property
     def slots(self) -> int:
@@ -87,7 +87,7 @@ class ActiveRegistry:
 
     def _unfinished_here(self) -> int:
         """What has or wants a slot of this node; one whose sandbox is only being removed is as good as free."""
-        ending = sum(live.task is not None and live.done.is_set() for live in self._live.values())
+        ending = sum(live.has_slot and live.is_over for live in self._live.values())
         return self.running_here + self.backlog.waiting - ending
 
     def enter(self, live: ActiveSubmission) -> None:
@@ -114,28 +114,18 @@ class ActiveRegistry:
     def _reserve(self, submission_id: str) -> bool:
         return self._placement.reserve(submission_id, self._live[submission_id].lane)
 
-    def drop(self, live: ActiveSubmission) -> None:
-        """Undo: it is not this node's any more, whatever it has done by now."""
-        self._give_away(live)
-        for task in (live.claiming, live.task):
-            if task is not None:
-                task.cancel()
-        self.settle(live)
+    def give_away(self, live: ActiveSubmission, *, stops: bool = False) -> None:
+        """It is not this node's any more. `stops`: whatever it has going here ends."""
+        live.give_away()
+        if stops:
+            for task in (live.claiming, live.task):
+                if task is not None:
+                    task.cancel()
+        self.release(live)
 
-    def lose(self, live: ActiveSubmission) -> None:
-        """Another node has it: whoever waits for it here hears of it from there."""
-        self._give_away(live)
-        if live.task is None:
-            self.settle(live)
-
-    def _give_away(self, live: ActiveSubmission) -> None:
-        live.is_elsewhere = True
-        live.done.set()
-        live.journal.abandon()
-
-    def settle(self, live: ActiveSubmission) -> None:
-        """Forget a submission when it has ended and nothing of it runs any more, and pass its slot on."""
-        if not live.done.is_set() or (live.task is not None and not live.task.done()):
+    def release(self, live: ActiveSubmission) -> None:
+        """Forget a submission when it is over and nothing of it runs any more, and pass its slot on."""
+        if not live.is_over or (live.task is not None and not live.task.done()):
             return
         if self._live.pop(live.id, None) is None:
             return

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import structlog
 
-from ccx.wire import State, Submission, Verdict
+from ccx.wire import Submission, Verdict
 from ccx_orchestrator.domain.events import Finished
 from ccx_orchestrator.ports.metering import Meter
 from ccx_orchestrator.submissions.active_registry import ActiveRegistry
@@ -41,7 +41,7 @@ class Completion:
         self._meter = meter
         self._changes = changes
 
-    async def conclude(self, live: ActiveSubmission, finished: Finished) -> None:
+    async def keep(self, live: ActiveSubmission, finished: Finished) -> None:
         """Keep the result of one whose events are complete, and only then show it."""
         await live.is_stored.wait()
         if live.claiming:
@@ -52,24 +52,24 @@ class Completion:
         kept = await journal_codec.to_bytes(live.journal.attempt, entries)
         keeper = self._passing if live.master else self._store
         if not await keeper.finish(result, kept):
-            self._active.lose(live)
+            self._active.give_away(live)
             return
         live.journal.complete(last)
-        live.done.set()
+        live.end()
         self._meter.ended(result, live.ticket.client)
         self._changes.tell(live)
         log.info("submission ended", **_line(live, result))
-        self._active.settle(live)
+        self._active.release(live)
 
     async def end(self, live: ActiveSubmission, verdict: Verdict, message: str) -> None:
         """Give a submission its end from outside of the executor, and end what it runs. One that is ending already is
         waited for.
         """
-        if live.transcript.state is State.DONE:
-            await live.done.wait()
+        if live.has_verdict:
+            await live.over()
             return
         finished = Finished(verdict, message)
-        live.transcript.add(finished, self._clock())
+        live.take(finished, self._clock())
         if live.task is None:
             self._active.backlog.leave(live.id)
         elif live.task is asyncio.current_task():
@@ -77,19 +77,19 @@ class Completion:
         else:
             live.task.cancel()
         # Whoever asked may go away meanwhile: the end is kept all the same.
-        live.ending = asyncio.create_task(self._conclude_soon(live, finished))
+        live.ending = asyncio.create_task(self._keep_soon(live, finished))
         await asyncio.shield(live.ending)
 
-    async def _conclude_soon(self, live: ActiveSubmission, finished: Finished) -> None:
-        """Conclude it once what ran has told what it used, or is taking too long to."""
-        if live.task is not None:
+    async def _keep_soon(self, live: ActiveSubmission, finished: Finished) -> None:
+        """Keep its result once what ran has told what it used, or is taking too long to."""
+        if live.has_slot:
             with suppress(TimeoutError):
                 await asyncio.wait_for(live.last_told.wait(), LAST_FIGURES_SECONDS)
         live.last_told.set()
-        await self.conclude(live, finished)
+        await self.keep(live, finished)
 
-    def cancel_soon(self, live: ActiveSubmission, message: str) -> None:
-        """Cancel it, without waiting for that."""
+    def end_soon(self, live: ActiveSubmission, message: str) -> None:
+        """End it as cancelled, without waiting for that."""
         live.ending = asyncio.create_task(self.end(live, Verdict.CANCELLED, message))
 
     def arm_expiry(self, live: ActiveSubmission) -> None:
@@ -100,9 +100,9 @@ class Completion:
         live.expiry = asyncio.get_running_loop().call_later(seconds, self._expire, live)
 
     def _expire(self, live: ActiveSubmission) -> None:
-        if live.task is None and not live.done.is_set():
+        if not live.has_slot and not live.is_over:
             seconds = live.ticket.request.deadline_seconds
-            self.cancel_soon(live, f"It could not be started within its deadline of {seconds:g} s.")
+            self.end_soon(live, f"It could not be started within its deadline of {seconds:g} s.")
 
 
 def _line(live: ActiveSubmission, result: Submission) -> dict[str, object]:

@@ -8,12 +8,12 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from ccx.errors import CcxError, EngineUnavailable, ProblemError
-from ccx.wire import State, Verdict
+from ccx.wire import Verdict
 from ccx_orchestrator.domain.events import Event, Finished, Restarted, Started, StepJudged
 from ccx_orchestrator.ports.execution import Emit, Executor, SandboxHung, SandboxLost
 from ccx_orchestrator.ports.metering import Meter
 from ccx_orchestrator.submissions.active_registry import ActiveRegistry
-from ccx_orchestrator.submissions.active_submission import ActiveSubmission
+from ccx_orchestrator.submissions.active_submission import ActiveSubmission, Phase
 from ccx_orchestrator.submissions.admission_policy import AdmissionPolicy
 from ccx_orchestrator.submissions.changes import Changes
 from ccx_orchestrator.submissions.clock import Clock
@@ -55,11 +55,11 @@ class Runs:
 
     def start(self, live: ActiveSubmission) -> None:
         """Run it. When its task is over, all it held is released."""
-        live.admitted_at = self._clock()
-        live.task = asyncio.create_task(self._run(live), name=f"submission {live.id}")
+        task = asyncio.create_task(self._run(live), name=f"submission {live.id}")
+        live.start(task, self._clock())
         # Not at the end of `_run`: a task that is cancelled before it began has none.
-        live.task.add_done_callback(lambda _: self._active.settle(live))
-        live.task.add_done_callback(lambda _: live.last_told.set())
+        task.add_done_callback(lambda _: self._active.release(live))
+        task.add_done_callback(lambda _: live.last_told.set())
 
     async def _run(self, live: ActiveSubmission) -> None:
         async def emit(event: Event | Restarted) -> None:
@@ -99,7 +99,7 @@ class Runs:
         if not live.is_claimed:
             await self._claim(live)
             if not live.is_claimed:
-                self._active.lose(live)
+                self._active.give_away(live)
                 return False
         if live.attempt > self._policy.max_attempts:
             message = f"The node ended {live.attempt - 1} times while it ran; it was given up."
@@ -109,7 +109,7 @@ class Runs:
 
     async def _begin_anew(self, live: ActiveSubmission) -> None:
         """What was told is void, and what comes is another attempt, whose number no other node may give to its own."""
-        if live.transcript.state is State.DONE:
+        if live.has_verdict:
             return
         await live.is_stored.wait()
         await self._claim(live)
@@ -117,7 +117,7 @@ class Runs:
             live.restart()
             self._changes.tell(live)
         else:
-            self._active.drop(live)
+            self._active.give_away(live, stops=True)
 
     async def _claim(self, live: ActiveSubmission) -> None:
         """Have the right to run it, in a new attempt, unless another node has it. Should it be cancelled meanwhile, the
@@ -142,16 +142,16 @@ class Runs:
 
     async def _take(self, live: ActiveSubmission, event: Event) -> None:
         """Fold an event in. A submission ends once: after that nothing counts but what its last step has used."""
-        if live.transcript.state is State.DONE:
+        if live.has_verdict:
             if isinstance(event, StepJudged) and not live.last_told.is_set():
-                live.journal.add(live.transcript.add(event, self._clock()))
+                live.journal.add(live.take(event, self._clock()))
                 live.last_told.set()
             return
-        if live.is_elsewhere:
+        if live.phase is Phase.GIVEN_AWAY:
             return
-        kept = live.transcript.add(event, self._clock())
+        kept = live.take(event, self._clock())
         if isinstance(kept, Finished):
-            await self._completion.conclude(live, kept)
+            await self._completion.keep(live, kept)
             return
         live.journal.add(kept)
         if isinstance(kept, Started):

@@ -24,7 +24,7 @@ from ccx_orchestrator.ports.nodes import Peers
 from ccx_orchestrator.ports.placement import Dispatching
 from ccx_orchestrator.ports.store import Filter, Keeper, News, NewsKind
 from ccx_orchestrator.submissions.active_registry import ActiveRegistry
-from ccx_orchestrator.submissions.active_submission import ActiveSubmission
+from ccx_orchestrator.submissions.active_submission import ActiveSubmission, Phase
 from ccx_orchestrator.submissions.admission_policy import AdmissionPolicy
 from ccx_orchestrator.submissions.changes import Changes
 from ccx_orchestrator.submissions.clock import Clock, utc_now
@@ -120,11 +120,11 @@ class Submissions:
         try:
             kept = await (self._passing if context.master else self._store).accept(live.ticket)
         except BaseException as error:
-            self._active.drop(live)
+            self._active.give_away(live, stops=True)
             self._meter.refused(error.slug if isinstance(error, ProblemError) else "internal-error")
             raise
         if kept != live.id:
-            self._active.drop(live)
+            self._active.give_away(live, stops=True)
             return await self.get(kept)
         live.is_stored.set()
         self._completion.arm_expiry(live)
@@ -172,8 +172,8 @@ class Submissions:
         """
         while True:
             if live := self._active.here(submission_id):
-                await live.done.wait()
-                if not live.is_elsewhere:
+                await live.over()
+                if live.phase is Phase.ENDED:
                     return live.view(None)
             news = self._notifications.of(submission_id)
             now = await self.get(submission_id, asks_others=False)
@@ -202,15 +202,15 @@ class Submissions:
     async def drain(self, seconds: float) -> bool:
         """Take nothing new, let what runs end within the deadline, end the rest; whether nothing had to be ended."""
         self._active.is_open = False
-        waiting = [live for live in self._active.all() if live.task is None]
+        waiting = [live for live in self._active.all() if not live.has_slot]
         tasks = {live.task for live in self._active.all() if live.task}
         for live in waiting:
-            await self._put_away(live, "The node was shut down before it could run.")
+            await self._end_or_leave(live, "The node was shut down before it could run.")
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
-        late = [live for live in self._active.all() if live.task and not live.done.is_set()]
+        late = [live for live in self._active.all() if live.has_slot and not live.is_over]
         for live in late:
-            await self._put_away(live, "The node was shut down while it ran.")
+            await self._end_or_leave(live, "The node was shut down while it ran.")
         if endings := [live.ending for live in self._active.all() if live.ending]:
             await asyncio.wait(endings)
         if left := [live.task for live in self._active.all() if live.task]:
@@ -254,12 +254,12 @@ class Submissions:
         """What that master has sent and has not ended."""
         return tuple(live.id for live in self._active.all() if live.master == master)
 
-    async def abandon(self, master: str) -> None:
+    async def end_all_of(self, master: str) -> None:
         """End what a master has sent that is gone."""
         for live in [live for live in self._active.all() if live.master == master]:
             await self._completion.end(live, Verdict.CANCELLED, "The node that sent it is gone.")
 
-    async def give_up(self, lane: Lane, message: str) -> None:
+    async def end_waiting(self, lane: Lane, message: str) -> None:
         """End all that wait in a lane, for this reason."""
         for submission_id in self.backlog.waiting_in(lane):
             if live := self._active.here(submission_id):
@@ -327,10 +327,10 @@ class Submissions:
             try:
                 plan = make_plan(ticket.request, self._catalogue.find)
             except ProblemError as error:
-                await self._give_up_on(ticket, str(error))
+                await self._end_unrun(ticket, str(error))
                 return
             if ticket.is_interactive:
-                await self._give_up_on(ticket, "The node ended while somebody typed to it: what was typed is gone.")
+                await self._end_unrun(ticket, "The node ended while somebody typed to it: what was typed is gone.")
                 return
             live = ActiveSubmission.of(ticket, plan, is_claimed=False)
             self._active.enter(live)
@@ -338,7 +338,7 @@ class Submissions:
             self._completion.arm_expiry(live)
             self._notifications.tell((ticket.id,))
 
-    async def _give_up_on(self, ticket: Ticket, reason: str) -> None:
+    async def _end_unrun(self, ticket: Ticket, reason: str) -> None:
         log.error("cannot go on with a submission", reason=reason)
         await self._retrying.finish(failed(ticket, reason, self._clock()), b"")
 
@@ -352,7 +352,7 @@ class Submissions:
         self._active.start_waiting()
         self._notifications.tell(ticket.id for ticket in tickets)
 
-    async def _put_away(self, live: ActiveSubmission, message: str) -> None:
+    async def _end_or_leave(self, live: ActiveSubmission, message: str) -> None:
         """At shutdown: leave it for the next node; or give it an end, where nothing is durable or somebody waits who
         could not ask again.
         """
@@ -360,7 +360,7 @@ class Submissions:
             await self._completion.end(live, Verdict.CANCELLED, message)
             return
         self._notifications.close()
-        self._active.drop(live)
+        self._active.give_away(live, stops=True)
 
     # Around
 
@@ -368,10 +368,10 @@ class Submissions:
         known = [live for name in news.submissions if (live := self._active.get(name))]
         if news.kind is NewsKind.CANCEL:
             for live in known:
-                self._completion.cancel_soon(live, "It was cancelled.")
+                self._completion.end_soon(live, "It was cancelled.")
             return
         if news.kind is not NewsKind.ADOPTED:
             for live in known:
-                if not live.is_claimed and live.task is None:
-                    self._active.lose(live)
+                if not live.is_claimed and not live.has_slot:
+                    self._active.give_away(live)
         self._notifications.tell(news.submissions)

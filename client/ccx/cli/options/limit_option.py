@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ccx.errors import BadInput
 from ccx.wire import LimitOverrides
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 _TIME = re.compile(r"(?P<number>[0-9]{1,9}(\.[0-9]{1,9})?)(?P<unit>s|ms)?")
 _BYTES = re.compile(r"(?P<number>[0-9]{1,15})(?P<unit>[kmg])?")
@@ -59,13 +60,19 @@ def _count(text: str) -> int | None:
 _TIME_FORM = "a time above 0, such as 2, 1.5s or 500ms"
 _BYTES_FORM = "bytes above 0, such as 65536, 64k, 128m or 1g"
 _COUNT_FORM = "a whole number above 0, such as 16"
-_LIMITS: dict[str, tuple[str, Callable[[str], float | None], str]] = {
-    "cpu": ("cpu_seconds", _seconds, _TIME_FORM),
-    "wall": ("wall_seconds", _seconds, _TIME_FORM),
-    "memory": ("memory_bytes", _bytes, _BYTES_FORM),
-    "processes": ("processes", _count, _COUNT_FORM),
-    "output": ("output_bytes", _bytes, _BYTES_FORM),
-    "file": ("file_bytes", _bytes, _BYTES_FORM),
-    "address-space": ("address_space_bytes", _bytes, _BYTES_FORM),
-}
+_Parse = Callable[[str], float | None]
+
+
+def _kind(field: str) -> tuple[str, _Parse, str]:
+    """What a limit is written like: its unit is at the end of its name."""
+    if field.endswith("_seconds"):
+        return field, _seconds, _TIME_FORM
+    return (field, _bytes, _BYTES_FORM) if field.endswith("_bytes") else (field, _count, _COUNT_FORM)
+
+
+def _option(field: str) -> str:
+    return field.removesuffix("_seconds").removesuffix("_bytes").replace("_", "-")
+
+
+_LIMITS = {_option(field): _kind(field) for field in LimitOverrides.model_fields}
 LIMIT_NAMES = tuple(_LIMITS)
