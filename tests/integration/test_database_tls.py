@@ -32,7 +32,7 @@ async def test_a_connection_is_as_encrypted_as_the_address_says(
 ) -> None:
     authority = tmp_path / "ca.pem"
     authority.write_text(certificate_of(database))
-    assert await is_encrypted(f"{database}?{query.format(authority)}") is expected
+    assert await is_encrypted(f"{database.partition('?')[0]}?{query.format(authority)}") is expected
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ async def test_another_server_is_refused(database: str, tmp_path: Path, query: s
     authority = tmp_path / "ca.pem"
     authority.write_text(certificate_of(database))
     with pytest.raises(BadDatabase, match=reason):
-        await is_encrypted(f"{database}?{query.format(authority)}")
+        await is_encrypted(f"{database.partition('?')[0]}?{query.format(authority)}")

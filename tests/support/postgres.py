@@ -23,6 +23,7 @@ IMAGE = "ccx-test-postgres"
 LABEL = "ccx.test"
 START_SECONDS = 60
 PORT = 5432
+PLAIN = "?sslmode=disable"  # what only asks for a database does not wait for TLS
 DOCKERFILE = b"""
 FROM debian:trixie-slim
 RUN apt-get update \\
@@ -69,7 +70,7 @@ def postgres_server() -> Iterator[str]:
         wrapped.reload()
         networks = wrapped.attrs["NetworkSettings"]["Networks"]
         address = next(network["IPAddress"] for network in networks.values())
-        yield f"postgresql://postgres@{address}:{PORT}/postgres"
+        yield f"postgresql://postgres@{address}:{PORT}/postgres{PLAIN}"
 
 
 def certificate_of(server: str) -> str:
@@ -95,7 +96,7 @@ def fresh_database(server: str) -> Iterator[str]:
     name = f"test_{uuid4().hex[:8]}"
     asyncio.run(_execute(server, f"CREATE DATABASE {name}"))
     try:
-        yield server.rsplit("/", 1)[0] + f"/{name}"
+        yield server.rsplit("/", 1)[0] + f"/{name}{PLAIN}"
     finally:
         asyncio.run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
 

@@ -65,7 +65,7 @@ class NewToken(TokenInfo):
 class SignIn(Request):
     """A token that a page has a session made of."""
 
-    token: Annotated[str, Field(max_length=200, pattern="^[ -~]*$")]  # what a cookie can hold
+    token: Annotated[str, Field(max_length=200, pattern=r"^[\t\n\r -~]*$")]  # what a cookie can hold
 
 
 class Identity(Answer):
