@@ -11,10 +11,10 @@ from prometheus_client.registry import Collector
 
 from ccx.wire import PoolHealth, Submission, Verdict
 from ccx_orchestrator.domain.scheduling import Backlog
+from ccx_orchestrator.ports.tokens import OWNER_PREFIX
 
 MOST_OWNERS = 200
 OTHERS = "others"
-NAMED = "key "  # of owners that a token names
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
 
@@ -102,7 +102,7 @@ class Metrics:
         if owner not in self._owners and len(self._owners) >= MOST_OWNERS:
             return OTHERS
         self._owners.add(owner)
-        return owner.removeprefix(NAMED)
+        return owner.removeprefix(OWNER_PREFIX)
 
     def called_back(self, *, succeeded: bool) -> None:
         """See `ports.Meter`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -17,6 +16,7 @@ from ccx.cli.output.harmless import harmless
 from ccx.cli.output.help import leave_types_out
 from ccx.cli.standard_streams import ReaderGone, discard, write
 from ccx.errors import CcxError, ProblemError
+from ccx.own_node import this_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +133,4 @@ def _complain(text: str) -> None:
 
 
 def _version() -> str:
-    try:
-        return version("ccx")
-    except PackageNotFoundError:
-        return "(not installed)"
+    return this_version() or "(not installed)"

@@ -23,7 +23,7 @@ from ccx_orchestrator.access.rights import (
     right_for,
 )
 from ccx_orchestrator.access.tokens import digest_of_token, is_token
-from ccx_orchestrator.ports.tokens import TokenRecord, Tokens
+from ccx_orchestrator.ports.tokens import OWNER_PREFIX, TokenRecord, Tokens
 from ccx_orchestrator.submissions.clock import utc_now
 
 Anonymous = Literal["none", "read", "user"]
@@ -81,7 +81,9 @@ class Doorkeeper:
         if credentials.token is None:
             return Caller(credentials.address, RIGHTS_OF_ANONYMOUS[self.anonymous])
         record = await self._record(self.tokens, credentials.token, credentials.address)
-        return Caller(f"key {record.name}", RIGHTS_OF_ROLE[record.role], record.role, record.name, record.quota)
+        return Caller(
+            f"{OWNER_PREFIX}{record.name}", RIGHTS_OF_ROLE[record.role], record.role, record.name, record.quota
+        )
 
     def check(self, caller: Caller, method: str, path: str) -> Right:
         """The right that a request needs. Raises Unauthenticated, Forbidden or NotOfTheCluster where it lacks."""

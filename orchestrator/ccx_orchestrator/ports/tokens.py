@@ -10,6 +10,7 @@ from ccx.errors import TokenExists, TokenNotFound
 from ccx.wire import Quota, Role
 
 NO_QUOTA = Quota()
+OWNER_PREFIX = "key "  # of an owner that a token names: no address begins so
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -14,14 +13,13 @@ import typer
 
 from ccx import own_node
 from ccx.cli.embedded import command_of_own_node
+from ccx.cli.options.durations import parse_duration
 from ccx.cli.standard_streams import write
-from ccx.errors import BadInput, CcxError
+from ccx.errors import CcxError
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 _PAUSE_SECONDS = 0.05
-_TIME = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smh])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 class NotStarted(CcxError):
@@ -47,7 +45,7 @@ def start(
         return
     place = own_node.folder()
     own_node.make_private(place)
-    command = command_of_own_node(place, max_tasks, None if idle is None else _idle_seconds(idle))
+    command = command_of_own_node(place, max_tasks, None if idle is None else parse_duration(idle, "--idle"))
     log = place / "node.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -81,13 +79,6 @@ def stop() -> None:
 def _told(found: own_node.OwnNode) -> str:
     of = "" if found.version == own_node.this_version() else f", of version {found.version}"
     return f"process {found.pid}, {found.slots} slots{of}; log {found.log}"
-
-
-def _idle_seconds(text: str) -> float:
-    found = _TIME.fullmatch(text)
-    if found is None or not int(found["number"]):
-        raise BadInput(f"--idle: {text!r} is no time; write one such as 90s, 15m or 2h.")
-    return int(found["number"]) * _SECONDS[found["unit"]]
 
 
 def _say(text: str) -> None:

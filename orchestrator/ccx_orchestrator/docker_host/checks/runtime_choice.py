@@ -64,8 +64,7 @@ async def choose_runtimes(
     runtimes = {name: await examination.examine(name, runtime) for name, runtime in named.items()}
     if general == AUTO and may_take_long and default == USUAL_NAME and FASTER in known:
         runtimes |= await _faster(examination, [name for name in unasked if name not in special])
-    in_use = {default, *(runtime.name for runtime in runtimes.values())}
-    if advice := hint(in_use, known, is_installed=await asyncio.to_thread(_could_be_used)):
+    if advice := hint(known, is_installed=await asyncio.to_thread(_could_be_used)):
         log.info(advice)
     return runtimes
 
@@ -90,12 +89,10 @@ def _could_be_used() -> bool:
     return shutil.which(FASTER) is not None and not HYBRID.exists()
 
 
-def hint(in_use: set[str], known: frozenset[str], *, is_installed: bool) -> str | None:
+def hint(known: frozenset[str], *, is_installed: bool) -> str | None:
     """What would make sandboxes start faster, where it is at hand and not used."""
-    if FASTER in in_use:
-        return None
     if FASTER in known:
-        return None  # it was tried, or the settings say something else
+        return None  # it is used, it was tried, or the settings say something else
     if is_installed:
         return (
             f"{FASTER} is installed, which starts a sandbox faster than runc: make it known to the engine (dockerd "
