@@ -6,7 +6,6 @@ empties when the user logs out, or where there is none with the user's state. `C
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import stat
@@ -78,6 +77,8 @@ def find() -> OwnNode | None:
 @contextmanager
 def locked(place: Path) -> Iterator[bool]:
     """Have the folder's lock, which a node holds for as long as its process lives; whether it was to be had."""
+    import fcntl  # Windows has none, and every command imports this module.
+
     with (place / "node.lock").open("wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
