@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the test suite wants beyond Python and Docker: a C compiler and libFuzzer for the runner, curl for the
 # README's commands, network namespaces and disks for hosts of their own, docker-compose, gVisor, a
-# rootless engine, a browser, a screen without a monitor, a desktop's keyring. Tests that miss them fail and say so.
+# rootless engine, a look at the wire, a browser, a screen without a monitor, a desktop's keyring. Tests that miss them fail and say so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,8 +14,8 @@ fuzzer() {
     fi
 }
 
-wanted="curl gcc make clang ip nsenter mkfs.ext4 docker docker-compose faketime crun rootlesskit newuidmap runsc chromium Xvfb xdotool dbus-run-session gnome-keyring-daemon"
-packages="xvfb xdotool dbus gnome-keyring curl gcc libc6-dev make clang iproute2 util-linux e2fsprogs docker-compose faketime crun"
+wanted="curl gcc make clang ip nsenter mkfs.ext4 docker docker-compose faketime crun tshark rootlesskit newuidmap runsc chromium Xvfb xdotool dbus-run-session gnome-keyring-daemon"
+packages="xvfb xdotool dbus gnome-keyring curl gcc libc6-dev make clang iproute2 util-linux e2fsprogs docker-compose faketime crun tshark"
 
 missing() {
     local tool

@@ -26,11 +26,17 @@ from ccx.node_address import DEFAULT_SERVER, address_of
 from ccx.trust import tls_context
 from ccx.wire import (
     Announcement,
+    CertificateRequest,
     Health,
     Identity,
+    JoinRequest,
+    JoinToken,
+    JoinTokenRequest,
     LanguageInfo,
     Lease,
+    Member,
     NewToken,
+    NodeCertificate,
     NodeInfo,
     NodeReport,
     Problem,
@@ -80,6 +86,9 @@ _USAGE = TypeAdapter(Usage)
 _IDENTITY = TypeAdapter(Identity)
 _TOKENS = TypeAdapter(tuple[TokenInfo, ...])
 _NEW_TOKEN = TypeAdapter(NewToken)
+_NODE_CERTIFICATE = TypeAdapter(NodeCertificate)
+_JOIN_TOKEN = TypeAdapter(JoinToken)
+_MEMBERS = TypeAdapter(tuple[Member, ...])
 
 
 class Client:
@@ -314,7 +323,34 @@ class Client:
     async def renew(self, master: str, lease: Lease) -> NodeReport:
         """Tell a node that this master lives; what the node tells of itself."""
         path = f"/v1/leases/{quote(master, safe='')}"
-        return await self._call("PUT", path, _REPORT, body=lease.model_dump_json(), most_bytes=LARGEST_REPORT_BYTES)
+        body = lease.model_dump_json(exclude_none=True)
+        return await self._call("PUT", path, _REPORT, body=body, most_bytes=LARGEST_REPORT_BYTES)
+
+    async def cluster_authorities(self) -> str:
+        """The certificates, in PEM, of those who sign for nodes of the cluster. Compare their SHA-256."""
+        return (await self._plain("GET", "/v1/cluster/authorities")).decode()
+
+    async def join(self, asked: JoinRequest) -> NodeCertificate:
+        """Become a node of the cluster, at the port where a master listens for nodes."""
+        return await self._call("POST", "/v1/cluster/join", _NODE_CERTIFICATE, body=asked.model_dump_json())
+
+    async def renew_certificate(self, request: str) -> NodeCertificate:
+        """Another certificate for a node that has one. `request` is a certificate signing request in PEM."""
+        body = CertificateRequest(request=request).model_dump_json()
+        return await self._call("POST", "/v1/cluster/certificate", _NODE_CERTIFICATE, body=body)
+
+    async def create_join_token(self, asked: JoinTokenRequest) -> JoinToken:
+        """Make a token by which nodes join. It is shown this once."""
+        body = asked.model_dump_json(exclude_defaults=True)
+        return await self._call("POST", "/v1/cluster/join-tokens", _JOIN_TOKEN, body=body)
+
+    async def members(self) -> tuple[Member, ...]:
+        """The nodes that have, or had, a certificate of the cluster; for administrators."""
+        return await self._call("GET", "/v1/cluster/members", _MEMBERS)
+
+    async def revoke_node(self, name: str) -> None:
+        """Have a node be none of the cluster any more."""
+        await self._plain("DELETE", f"/v1/cluster/members/{quote(name, safe='')}")
 
     async def _call(
         self,

@@ -23,7 +23,8 @@ def connection_trouble(error: BaseException) -> str:
         if isinstance(cause, socket.gaierror):
             return "no such host"
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted here: {cause.verify_message}; 'ccx login' tells whom to trust"
+            told = f"its certificate is not trusted here: {cause.verify_message}"
+            return f"{told}; 'ccx login' tells whom to trust" if cause.verify_code else told
         if isinstance(cause, ssl.SSLError):
             return "it does not speak TLS as it should"
         if isinstance(cause, OSError) and cause.errno in _TROUBLES:

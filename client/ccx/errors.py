@@ -11,6 +11,7 @@
     │   ├── TokenNotFound            404
     │   ├── TokenExists              409
     │   ├── NotOfTheCluster          403
+    │   ├── NodeExists               409
     │   ├── ForeignOrigin            403
     │   ├── ForeignHost              421
     │   ├── RequestTooSlow           408
@@ -90,9 +91,15 @@ class NodeNotFound(ProblemError):
 
 
 class NotOfTheCluster(ProblemError):
-    """What nodes say to each other was said without the cluster's token."""
+    """What nodes say to each other was said by somebody who is none of the cluster."""
 
-    slug, status, title = "not-of-the-cluster", 403, "The cluster's token is missing or wrong"
+    slug, status, title = "not-of-the-cluster", 403, "Only nodes of the cluster may do this"
+
+
+class NodeExists(ProblemError):
+    """A node of this name is one of the cluster already."""
+
+    slug, status, title = "node-exists", 409, "The name belongs to another node"
 
 
 class Unauthenticated(ProblemError):
@@ -233,6 +240,7 @@ PROBLEMS: tuple[type[ProblemError], ...] = (
     TokenNotFound,
     TokenExists,
     NotOfTheCluster,
+    NodeExists,
     ForeignOrigin,
     ForeignHost,
     RequestTooSlow,

@@ -20,8 +20,11 @@ from ccx.wire import (
     Comparison,
     Health,
     Identity,
+    JoinToken,
+    JoinTokenRequest,
     LanguageInfo,
     LimitOverrides,
+    Member,
     NewToken,
     NodeInfo,
     State,
@@ -179,6 +182,18 @@ class SyncClient:
     def revoke_token(self, name: str) -> None:
         """See `Client.revoke_token`."""
         return self._do(self._client.revoke_token(name))
+
+    def create_join_token(self, asked: JoinTokenRequest) -> JoinToken:
+        """See `Client.create_join_token`."""
+        return self._do(self._client.create_join_token(asked))
+
+    def members(self) -> tuple[Member, ...]:
+        """See `Client.members`."""
+        return self._do(self._client.members())
+
+    def revoke_node(self, name: str) -> None:
+        """See `Client.revoke_node`."""
+        return self._do(self._client.revoke_node(name))
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it on the loop, and wait here. Ctrl-C ends it there as well."""

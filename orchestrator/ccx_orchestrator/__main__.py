@@ -17,6 +17,7 @@ import uvloop
 from ccx_orchestrator import logs
 from ccx_orchestrator.access.hosts import host_of
 from ccx_orchestrator.access.posture import Posture
+from ccx_orchestrator.api.node_port import NodePort
 from ccx_orchestrator.bootstrap import RunningNode, names_of_node, open_node
 from ccx_orchestrator.docker_host.checks.image_check import prove
 from ccx_orchestrator.docker_host.engine.client import connect
@@ -25,6 +26,8 @@ from ccx_orchestrator.doctor.examination import examine
 from ccx_orchestrator.domain.addresses import EVERYWHERE, url_of
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.doors.own_port import OwnPort
+from ccx_orchestrator.membership.member import Member
+from ccx_orchestrator.membership_start import open_membership
 from ccx_orchestrator.serving import StopSignals, listen, serving
 from ccx_orchestrator.settings import Settings, load_settings
 from ccx_orchestrator.tls import Certificate, certificate_of, describe, names_of_machine
@@ -73,35 +76,58 @@ async def _serve(settings: Settings) -> int:
         own_ports = {
             door: sockets.enter_context(listen(settings.host, port)) for door, port in settings.doors_ports.items()
         }
-        host, port = listening.getsockname()[:2]
+        host, user_port = listening.getsockname()[:2]
         # Asks the DNS, which may be slow. A node that nobody reaches by name does without it.
         full_name = await asyncio.to_thread(socket.getfqdn)
-        settings = settings.model_copy(update={"port": port, "hosts": (*settings.hosts, full_name)})
+        settings = settings.model_copy(update={"port": user_port, "hosts": (*settings.hosts, full_name)})
         bounds: dict[str, Any] = {"read_seconds": settings.read_seconds, "max_connections": settings.max_connections}
-        async with (
-            _certificate(settings) as (files, context),
-            open_node(settings, files.authority_text() if files else None) as node,
-            serving(node.app, listening, tls=context, **bounds),
-            AsyncExitStack() as doors,
-        ):
+        async with AsyncExitStack() as doors:
+            member = await doors.enter_async_context(open_membership(settings))
+            for_nodes = _listen_for_nodes(settings, member, sockets)
+            if for_nodes is not None:
+                settings = settings.model_copy(update={"cluster_port": for_nodes.getsockname()[1]})
+            files, context = await doors.enter_async_context(_certificate(settings))
+            authority = files.authority_text() if files else None
+            node = await doors.enter_async_context(open_node(settings, authority, member))
+            await doors.enter_async_context(serving(node.app, listening, tls=context, **bounds))
             for door, listening_door in own_ports.items():
                 await doors.enter_async_context(serving(OwnPort(node.app, door), listening_door, tls=context, **bounds))
+            if member is not None and for_nodes is not None:
+                at_node_port = serving(NodePort(node.app), for_nodes, tls=member.for_callers(), **bounds)
+                await doors.enter_async_context(at_node_port)
             signals = StopSignals()  # before anybody is told that there is something to stop
-            served = ", ".join(language.name for language in node.languages.all()) or "no language"
-            sys.stderr.write(
-                f"ccx: node {settings.name!r} serves {served} with {settings.max_tasks} slots on"
-                f" {url_of(host, port, is_encrypted=context is not None)} (Ctrl-C stops it)\n"
-            )
+            _announce(node, url_of(host, user_port, is_encrypted=context is not None))
             for door, listening_door in own_ports.items():
                 sys.stderr.write(f"ccx: {door} is on port {listening_door.getsockname()[1]}\n")
             if files and (told := describe(files)):
                 sys.stderr.write(f"ccx: {told}\n")
+            if member is not None:
+                where = url_of(host, settings.cluster_port, is_encrypted=True)
+                sys.stderr.write(f"ccx: nodes of the cluster call it on {where}; it is a {member.me.role.value}\n")
             async with node.joined():
                 stopped_by = await signals.first
             log.info("stopping", signal=stopped_by.name, seconds=settings.shutdown_seconds)
             sys.stderr.write(_waiting_for(node))
             ended_clean = await _drained(node, signals)
     return 0 if ended_clean else EXIT_CUT_SHORT
+
+
+def _listen_for_nodes(settings: Settings, member: Member | None, sockets: ExitStack) -> socket.socket | None:
+    """The port for nodes with certificates, where this one is one of them. Raises CannotListen."""
+    if member is None:
+        return None
+    listening = sockets.enter_context(listen(settings.host, settings.cluster_port, "cluster_port"))
+    if member.registrar is not None:
+        member.registrar.port = listening.getsockname()[1]
+    return listening
+
+
+def _announce(node: RunningNode, url: str) -> None:
+    served = ", ".join(language.name for language in node.languages.all()) or "no language"
+    settings = node.settings
+    sys.stderr.write(
+        f"ccx: node {settings.name!r} serves {served} with {settings.max_tasks} slots on {url} (Ctrl-C stops it)\n"
+    )
 
 
 @asynccontextmanager

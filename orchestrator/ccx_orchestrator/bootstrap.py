@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -48,6 +49,7 @@ from ccx_orchestrator.domain.stocking import Policy
 from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
 from ccx_orchestrator.doors import callback_forms, open_doors
 from ccx_orchestrator.machine import LocalMachine
+from ccx_orchestrator.membership.member import Member
 from ccx_orchestrator.metrics import Metrics
 from ccx_orchestrator.ports.callbacks import Outbox
 from ccx_orchestrator.ports.execution import Executor
@@ -91,8 +93,9 @@ class RunningNode:
     async def joined(self) -> AsyncIterator[None]:
         """Masters that it was told to join know of it for as long as the context lasts."""
         settings = self.settings
-        encrypted = {"is_encrypted": True} if settings.locks.has_tls else {}  # older masters do not know the word
-        announcement = Announcement(url=settings.advertise, port=settings.port, **encrypted)
+        port, is_encrypted = way_in(settings, self.identity.member)
+        encrypted = {"is_encrypted": True} if is_encrypted else {}  # older masters do not know the word
+        announcement = Announcement(url=settings.advertise, port=port, **encrypted)
         async with announcing(settings.name, announcement, settings.join, self.identity):
             yield
 
@@ -102,18 +105,21 @@ class RunningNode:
 
 
 @asynccontextmanager
-async def open_node(settings: Settings, authority: bytes | None = None) -> AsyncIterator[RunningNode]:
-    """A node, from its engine to its application, for as long as the context lasts. `settings.port` is the one it
-    listens on, `authority` the certificate, in PEM, that its own is signed with, where that is nobody else's.
+async def open_node(
+    settings: Settings, authority: bytes | None = None, member: Member | None = None
+) -> AsyncIterator[RunningNode]:
+    """A node, from its engine to its application, for as long as the context lasts. The ports in `settings` are those
+    it listens on, `authority` the certificate, in PEM, that its own is signed with, where that is nobody else's.
+    `member` is its place in a cluster whose nodes have certificates.
 
     Raises EngineUnavailable, UnknownLanguage, ImageMissing, BadLanguageFolder or BadRuntime, each with its remedy.
     """
     for name in settings.slave_dns:
         check_name(name)
-    async with _open_executor(settings) as here, _open_store(settings) as store:
+    async with _open_executor(settings) as here, _open_store(settings, member) as store:
         metrics = Metrics(by_owner=settings.locks.asks_for_tokens and "metrics" not in settings.public)
         with traced(metrics, settings.name, is_wanted=settings.traces) as meter:
-            parts = _connect(settings, here, store, meter)
+            parts = _connect(settings, here, store, meter, member)
             submissions, cluster = parts.submissions, parts.cluster
             metrics.watch(submissions.backlog, submissions)
             metrics.watch_pool(here.pool)
@@ -126,8 +132,11 @@ async def open_node(settings: Settings, authority: bytes | None = None) -> Async
                 metrics.page,
                 here.pool,
                 cluster,
-                doorkeeper=Doorkeeper(parts.identity.token, tokens, settings.anonymous, settings.public),
+                doorkeeper=Doorkeeper(
+                    tokens, settings.anonymous, settings.public, member.is_revoked if member else None
+                ),
                 desk=TokenDesk(tokens) if tokens else None,
+                registrar=member.registrar if member else None,
                 posture=settings.locks.posture(),
                 authority=authority,
                 hosts=KnownHosts.of(*names_of_node(settings)),
@@ -152,6 +161,11 @@ def names_of_node(settings: Settings) -> tuple[str, ...]:
     """By which names this node is reached, as far as it can know."""
     advertised = urlsplit(settings.advertise).netloc if settings.advertise else ""
     return (*settings.hosts, settings.name, settings.host, advertised, socket.gethostname())
+
+
+def way_in(settings: Settings, member: Member | None) -> tuple[int, bool]:
+    """At which port other nodes reach this one, and whether by TLS."""
+    return (settings.cluster_port, True) if member else (settings.port, settings.locks.has_tls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +218,9 @@ class _Parts:
     identity: NodeIdentity
 
 
-def _connect(settings: Settings, here: _Here, store: Keeper, meter: Meter) -> _Parts:
+def _connect(settings: Settings, here: _Here, store: Keeper, meter: Meter, member: Member | None) -> _Parts:
     this = ThisNode(settings.name, uuid4().hex, utc_now())
-    identity = NodeIdentity(this.incarnation, settings.token(), settings.ca)
+    identity = NodeIdentity(this.incarnation, member)
     links: dict[str, NodeLink] = {}
     capacity = Capacity(settings.max_tasks, 0, frozenset(here.languages.names()))
     dispatcher = Dispatcher(Dispatch(capacity), here.executor, links, UnservedLanes(settings.unserved_seconds))
@@ -215,9 +229,10 @@ def _connect(settings: Settings, here: _Here, store: Keeper, meter: Meter) -> _P
         language = here.languages.described(name)
         return language.limits.default if language else None
 
-    roster = Roster(
-        dispatcher, lambda url: SlaveLink(url, identity), links, this.incarnation, utc_now, default_of=default_of
-    )
+    def open_link(url: str, name: str | None) -> NodeLink:
+        return SlaveLink(url, identity, name)
+
+    roster = Roster(dispatcher, open_link, links, this.incarnation, utc_now, default_of=default_of)
     catalogue = ClusterCatalogue(
         here.languages,
         here.languages.described,
@@ -227,7 +242,7 @@ def _connect(settings: Settings, here: _Here, store: Keeper, meter: Meter) -> _P
     )
     submissions = _submissions(settings, store, dispatcher, catalogue, meter, PeerLink(identity))
     dispatcher.on_room = submissions.start_waiting
-    cluster = Cluster(this, submissions, here.languages, dispatcher, roster, LocalMachine())
+    cluster = Cluster(this, submissions, here.languages, dispatcher, roster, LocalMachine(), member)
     return _Parts(submissions, catalogue, roster, cluster, identity)
 
 
@@ -236,8 +251,10 @@ async def _cluster_at_work(settings: Settings, parts: _Parts) -> AsyncIterator[N
     """What goes on because there are other nodes, for as long as the context lasts."""
     async with (
         background(parts.cluster.leases.look_for_ever(), "leases"),
-        background(parts.cluster.end_overdue_for_ever(), "overdue"),
-        parts.roster.at_work(settings.slaves, settings.slave_dns, resolve),
+        background(parts.cluster.look_at_waiting_for_ever(), "waiting"),
+        parts.roster.at_work(
+            settings.slaves, settings.slave_dns, partial(resolve, is_encrypted=parts.identity.member is not None)
+        ),
     ):
         yield
 
@@ -252,7 +269,7 @@ def _submissions(
 ) -> Submissions:
     backlog = Backlog(settings.queue_bound, settings.queue_bound_bytes)
     policy = AdmissionPolicy(
-        settings.max_attempts, settings.highest_priority, takes_callbacks=bool(settings.callback_key())
+        settings.max_attempts, settings.highest_priority, takes_callbacks=bool(settings.secret("callback_secret"))
     )
     return Submissions(
         store,
@@ -269,7 +286,7 @@ def _submissions(
 @asynccontextmanager
 async def _callbacks(settings: Settings, store: AnyStore, meter: Meter, node: Node) -> AsyncIterator[None]:
     """Callbacks are made, where there is a secret to sign them with, for as long as the context lasts."""
-    if (key := settings.callback_key()) is None:
+    if (key := settings.secret("callback_secret")) is None:
         yield
         return
     secret = key.encode()
@@ -280,7 +297,7 @@ async def _callbacks(settings: Settings, store: AnyStore, meter: Meter, node: No
 
 
 @asynccontextmanager
-async def _open_store(settings: Settings) -> AsyncIterator[AnyStore]:
+async def _open_store(settings: Settings, member: Member | None) -> AsyncIterator[AnyStore]:
     """The store that the settings name. Raises BadDatabase."""
     url = settings.database()
     if url == "memory:":
@@ -297,14 +314,15 @@ async def _open_store(settings: Settings) -> AsyncIterator[AnyStore]:
             path = settings.state_dir / f"{settings.name}.sqlite"
             store = await stack.enter_async_context(open_sqlite(path, owner, settings.sqlite_synchronous))
         else:
+            port, is_encrypted = way_in(settings, member)
             shared = open_postgres(
                 url,
                 owner,
                 settings.name,
                 settings.lease_seconds,
-                settings.reached_at,
-                settings.port,
-                is_encrypted=settings.locks.has_tls,
+                settings.reached_at(port, is_encrypted=is_encrypted),
+                port,
+                is_encrypted=is_encrypted,
             )
             store = await stack.enter_async_context(shared)
         retention = Retention(store, settings.retention_seconds, settings.retention_count, utc_now)

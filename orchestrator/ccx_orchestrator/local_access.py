@@ -1,4 +1,4 @@
-"""The tokens of a node on this machine, whether it runs or not: how the first one comes into being."""
+"""Who may come in at a node on this machine, whether that runs or not: how the first token, and a cluster, begin."""
 
 from __future__ import annotations
 
@@ -7,35 +7,60 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ccx.errors import BadInput
+from ccx_orchestrator.access.registrar import Registrar
 from ccx_orchestrator.access.token_desk import TokenDesk
 from ccx_orchestrator.settings import Settings, load_settings
+from ccx_orchestrator.store.access_records import AccessRecords
 
 
 @asynccontextmanager
 async def local_tokens(node: str | None) -> AsyncIterator[TokenDesk]:
-    """Of the node of that name, or of the one that settings or the state directory name. Raises BadInput."""
-    from ccx_orchestrator.store.postgres import open_postgres_tokens
-    from ccx_orchestrator.store.sqlite import open_sqlite_tokens
+    """The tokens of the node of that name, or of the one that settings or the state directory name. Raises BadInput."""
+    settings = _settings(node)
+    async with open_access(settings) as records:
+        yield TokenDesk(records.tokens)
 
-    settings = load_settings(in_current_directory=True, name=node)
+
+@asynccontextmanager
+async def local_registrar(node: str | None) -> AsyncIterator[tuple[Registrar, Settings]]:
+    """What that node does for the nodes of its cluster, and its settings. Raises BadInput."""
+    settings = _settings(node)
+    key = settings.secret("cluster_key")
+    if settings.database() is not None and key is None:
+        raise BadInput(
+            "In a shared database the key of the cluster's authority is sealed: set CCX_CLUSTER_KEY_FILE, or"
+            " CCX_CLUSTER_KEY, to a long random secret, the same on all masters."
+        )
+    async with open_access(settings) as records:
+        yield Registrar(records.cluster, key, port=settings.cluster_port), settings
+
+
+@asynccontextmanager
+async def open_access(settings: Settings) -> AsyncIterator[AccessRecords]:
+    """Who may come in by the store that the settings name. Raises BadInput where that keeps nothing."""
+    # Only now: these take a while to import.
+    from ccx_orchestrator.store.postgres import open_postgres_access
+    from ccx_orchestrator.store.sqlite import open_sqlite_access
+
     url = settings.database()
     if url == "memory:":
-        raise BadInput("This node keeps nothing (database_url is 'memory:'), so it can have no tokens.")
-    if url is not None:
-        async with open_postgres_tokens(url) as tokens:
-            yield TokenDesk(tokens)
-        return
-    async with open_sqlite_tokens(_file(settings, is_named=node is not None)) as tokens:
-        yield TokenDesk(tokens)
+        raise BadInput("This node keeps nothing (database_url is 'memory:'), so it can have no tokens and no cluster.")
+    opened = open_sqlite_access(_file(settings)) if url is None else open_postgres_access(url)
+    async with opened as records:
+        yield records
 
 
-def _file(settings: Settings, *, is_named: bool) -> Path:
-    """The store of the node that is meant: where none is named and there is one alone, that."""
-    path = settings.state_dir / f"{settings.name}.sqlite"
+def _settings(node: str | None) -> Settings:
+    """Of the node that is meant: where none is named and one alone has a store, that. Raises BadInput."""
+    settings = load_settings(in_current_directory=True, name=node)
     others = sorted(settings.state_dir.glob("*.sqlite"))
-    if path in others or is_named or not others:
-        return path
+    if settings.database() is not None or node is not None or _file(settings) in others or not others:
+        return settings
     if len(others) == 1:
-        return others[0]
+        return settings.model_copy(update={"name": others[0].stem})
     names = ", ".join(other.stem for other in others)
     raise BadInput(f"Several nodes have a store in {settings.state_dir}: {names}. Say which with --node NAME.")
+
+
+def _file(settings: Settings) -> Path:
+    return settings.state_dir / f"{settings.name}.sqlite"

@@ -38,17 +38,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 is any free one. Raises CannotListen."""
+def listen(host: str, port: int, setting: str = "port") -> socket.socket:
+    """A listening socket; port 0 is any free one. `setting` is where the port is from. Raises CannotListen."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason, option = error.strerror or str(error), setting.replace("_", "-")
         raise CannotListen(
-            f"Cannot listen on {host} port {port}: {reason}. Choose another with --host and --port."
+            f"Cannot listen on {host} port {port}: {reason}. Choose another with --host and --{option}."
         ) from error
     listening.listen(BACKLOG)
     return listening

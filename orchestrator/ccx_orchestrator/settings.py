@@ -1,7 +1,7 @@
 """The only reader of the environment and of `ccx.toml`.
 
 A command that a user runs in a folder of somebody else's must not obey a file in it: one that names slaves would be
-sent programs and the cluster's token. So `ccx.toml` in the current directory counts for `ccx serve` alone; all other
+sent programs. So `ccx.toml` in the current directory counts for `ccx serve` alone; all other
 commands read what the machine's and the user's own folders for configuration have.
 """
 
@@ -39,8 +39,14 @@ PREFIX = "CCX_"
 CONFIG_VARIABLE = "CCX_CONFIG"
 OTHER_VARIABLES = (
     *(CONFIG_VARIABLE, "CCX_SERVER", "CCX_DEBUG", "CCX_PUBLISH", "CCX_PREFIX", "CCX_SLOTS", "CCX_RUNTIME_DIR"),
-    *("CCX_TOKEN", "CCX_TOKEN_FILE"),
+    *("CCX_TOKEN", "CCX_TOKEN_FILE", "CCX_CA"),
 )
+_CERTIFICATES = (
+    "nodes know each other by certificates. On a master's machine 'ccx cluster init' begins, and 'ccx cluster"
+    " join-command' prints what to start a slave with. See docs/cluster.md."
+)
+# What settings of earlier versions have become.
+GONE = {"cluster_token": _CERTIFICATES, "cluster_token_file": _CERTIFICATES}
 OTHER_PREFIXES = ("CCX_DOCKER_", "CCX_BENCH_", "CCX_CHAOS_", "CCX_NODE_IMAGE", "CCX_PROXY_IMAGE")
 
 _files: ContextVar[tuple[Path, ...]] = ContextVar("files", default=())
@@ -129,13 +135,17 @@ class Settings(BaseSettings):
     tls: bool = False
     tls_certificate: Path | None = None
     tls_key: Path | None = None
-    ca: Path | None = None  # whom other nodes' certificates may be signed by, beside the authorities of the system
     slaves: Annotated[tuple[str, ...], NoDecode] = ()
     join: Annotated[tuple[str, ...], NoDecode] = ()
     slave_dns: Annotated[tuple[str, ...], NoDecode] = ()
     advertise: str | None = None
-    cluster_token: str | None = None
-    cluster_token_file: Path | None = None
+    # Where nodes with certificates of the cluster call, what lets this one in at its first start, and what the key of
+    # the cluster's authority is sealed with.
+    cluster_port: Annotated[int, Field(ge=0, le=65_535)] = 8701
+    join_token: SecretStr | None = None
+    join_token_file: Path | None = None
+    cluster_key: SecretStr | None = None
+    cluster_key_file: Path | None = None
     unserved_seconds: Annotated[float, Field(ge=0)] = 60.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -145,14 +155,13 @@ class Settings(BaseSettings):
         """`http://h1:8700,http://h2:8700` as the environment has it."""
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
 
-    def token(self) -> str | None:
-        """What the nodes of the cluster share. Raises BadSettings where its file cannot be read."""
-        return _secret("cluster_token", self.cluster_token, self.cluster_token_file)
-
-    def callback_key(self) -> str | None:
-        """What callbacks are signed with. Raises BadSettings where its file cannot be read."""
-        given = self.callback_secret.get_secret_value() if self.callback_secret else None
-        return _secret("callback_secret", given, self.callback_secret_file)
+    def secret(self, name: Literal["callback_secret", "cluster_key", "join_token"]) -> str | None:
+        """A setting that is a secret, from itself or from its file: what callbacks are signed with, what the cluster's
+        authority is sealed with, what lets this node in. Raises BadSettings where the file cannot be read.
+        """
+        given: SecretStr | None = getattr(self, name)
+        file: Path | None = getattr(self, f"{name}_file")
+        return _secret(name, given.get_secret_value() if given else None, file)
 
     def database(self) -> str | None:
         """Where submissions are kept; None: in the file of this node. Raises BadSettings where its file cannot be read,
@@ -177,11 +186,12 @@ class Settings(BaseSettings):
         """Whether the node may start at its address."""
         return Locks(self.host, self.access, self.tls or self.given_certificate is not None, self.insecure)
 
-    @property
-    def reached_at(self) -> str | None:
-        """The URL by which other nodes reach this one; None where it listens everywhere, and only they can tell."""
+    def reached_at(self, port: int, *, is_encrypted: bool) -> str | None:
+        """The URL by which other nodes reach this one, at that port; None where it listens everywhere, and only they
+        can tell.
+        """
         return self.advertise or (
-            None if self.host in EVERYWHERE else url_of(self.host, self.port, is_encrypted=self.locks.has_tls)
+            None if self.host in EVERYWHERE else url_of(self.host, port, is_encrypted=is_encrypted)
         )
 
     @property
@@ -245,6 +255,8 @@ def _check_variables(environment: Iterable[str]) -> None:
     for name in sorted(environment):
         if not name.startswith(PREFIX) or name in OTHER_VARIABLES or name.startswith(OTHER_PREFIXES):
             continue
+        if gone := GONE.get(name.removeprefix(PREFIX).lower()):
+            raise BadSettings(f"There is no setting {name} any more: {gone}")
         if name.removeprefix(PREFIX).lower() not in Settings.model_fields:
             known = [PREFIX + field.upper() for field in Settings.model_fields]
             raise BadSettings(f"There is no setting {name}.{_meant(name, known)} docs/settings.md has all of them.")
@@ -253,6 +265,8 @@ def _check_variables(environment: Iterable[str]) -> None:
 def _explain(error: ValidationError) -> BadSettings:
     first = error.errors()[0]
     field = str(first["loc"][0])
+    if gone := GONE.get(field):
+        return BadSettings(f"There is no setting {field!r} any more ({CONFIG_FILE}): {gone}")
     if first["type"] == "extra_forbidden":
         suggestion = _meant(field, Settings.model_fields)
         return BadSettings(

@@ -1,4 +1,6 @@
-"""uvicorn's protocols for HTTP and WebSockets, with what they lack: a deadline for heads, a bound on connections."""
+"""uvicorn's protocols for HTTP and WebSockets, with what they lack: a deadline for heads, a bound on connections,
+and who is there by its certificate.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from ccx_orchestrator.access.connections import ConnectionBounds
+from ccx_orchestrator.access.peer import peer_of
+
+PEER = "peer"  # in a request's state: the node at the other end, by its certificate
 
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -27,6 +32,8 @@ class StrictHttp(HttpToolsProtocol):
             transport.write(_FULL)
             transport.close()
             return
+        if (tls := transport.get_extra_info("ssl_object")) and (peer := peer_of(tls.getpeercert())):
+            self.app_state = self.app_state | {PEER: peer}
         self._await_head()
 
     def data_received(self, data: bytes) -> None:

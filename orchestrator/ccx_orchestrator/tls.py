@@ -67,7 +67,8 @@ async def certificate_of(
     if given is not None:
         files, renew = Certificate(*given), _nothing
     else:
-        files = Certificate(folder / "node.pem", folder / "node.key", folder / "authority.pem")
+        # Nodes of one machine have one authority, and each a certificate of its own: their names differ.
+        files = Certificate(folder / f"{node_name}.pem", folder / f"{node_name}.key", folder / "authority.pem")
 
         def renew() -> None:
             _renew(files, folder / "authority.key", node_name, names)

@@ -213,9 +213,10 @@ def _free_number() -> int:
 
 
 @contextmanager
-def linked(one: Host, other: Host) -> Iterator[tuple[str, str]]:
-    """A direct way between two hosts; the address of each on it."""
-    names, addresses = (one.link_name, other.link_name), ("10.214.0.1", "10.214.0.2")  # seen by these two alone
+def linked(one: Host, other: Host, number: int = 0) -> Iterator[tuple[str, str]]:
+    """A direct way between two hosts; the address of each on it. `number`: of this link among those of one host."""
+    names = (f"{one.link_name}{number}", f"{other.link_name}{number}")
+    addresses = (f"10.214.{number}.1", f"10.214.{number}.2")  # seen by these two alone
     ends = ["name", names[0], "netns", one.name, "type", "veth", "peer", "name", names[1], "netns", other.name]
     _run("ip", "link", "add", *ends)
     try:

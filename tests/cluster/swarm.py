@@ -14,7 +14,8 @@ from tests.support.node import ccx_environment
 ROOT = Path(__file__).parents[2]
 COMMAND_SECONDS = 120
 STACK = "ccx"
-SECRET = "ccx_cluster_token"
+SECRET = "ccx_join_token"
+OF_MASTER = ("run", "--rm", "--env", "CCX_NAME=swarm-master", "--volume", f"{STACK}_state:/var/lib/ccx", "ccx-node")
 
 
 def docker(host: Host, *arguments: str, stdin: str = "", **environment: str) -> str:
@@ -31,6 +32,14 @@ def docker(host: Host, *arguments: str, stdin: str = "", **environment: str) -> 
     )
     assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr}"
     return done.stdout.strip()
+
+
+def logs_of(host: Host, service: str) -> str:
+    """What a service has written to standard error."""
+    command = ["docker", "service", "logs", service]
+    environment = ccx_environment(DOCKER_HOST=host.engine)
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=COMMAND_SECONDS)
+    return done.stderr
 
 
 @contextmanager
@@ -60,15 +69,19 @@ def take_label(manager: Host, host: Host, name: str) -> None:
 
 
 @contextmanager
-def deployed(manager: Host, token: str) -> Iterator[None]:
-    """`swarm.yaml`, deployed on that Swarm; gone at the end."""
+def deployed(manager: Host) -> Iterator[str]:
+    """`swarm.yaml`, deployed on that Swarm by the commands in it; gone at the end. The join token."""
+    docker(manager, *OF_MASTER, "cluster", "init")
+    words = ("cluster", "join-command", "--reusable", "--expires", "3650d", "--token-only")
+    token = docker(manager, *OF_MASTER, *words)
     docker(manager, "secret", "create", SECRET, "-", stdin=token)
     group = Path(manager.engine.removeprefix("unix://")).stat().st_gid
     settings = {"CCX_DOCKER_GROUP": str(group), "CCX_DOCKER_SOCKET": f"{SEEN_AT}/docker.sock"}
+    settings["CCX_HOSTS"] = manager.address
     arguments = ["--compose-file", "swarm.yaml", "--resolve-image", "never", STACK]
     try:
         docker(manager, "stack", "deploy", *arguments, **settings)
-        yield
+        yield token
     except BaseException:
         for service in docker(manager, "service", "ls", "--quiet").split():
             sys.stderr.write(docker(manager, "service", "ps", "--no-trunc", service) + "\n")

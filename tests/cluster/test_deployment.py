@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from ccx.client import Client
 from ccx.errors import NodeUnreachable, Unauthenticated
+from ccx.trust import blind_context, fingerprint_of
 from ccx.wire import NodeHealth, Verdict
 from tests.cluster.hosts import Host, docker_host, saved_images
 from tests.cluster.proxy_requests import ASKING, requests
@@ -52,13 +53,14 @@ class Compose:
 
     host: Host
     files: tuple[str, ...]
+    join_token: list[str] = field(default_factory=list)
 
     def __call__(self, *arguments: str, stdin: str = "") -> str:
         named = [word for file in self.files for word in ("--file", file)]
         done = subprocess.run(
             ["docker-compose", "--project-name", "ccx", *named, *arguments],
             cwd=ROOT,
-            env=self.environment(),
+            env=self.environment() | ({"CCX_JOIN_TOKEN": self.join_token[0]} if self.join_token else {}),
             check=False,
             capture_output=True,
             text=True,
@@ -74,13 +76,17 @@ class Compose:
             CCX_DOCKER_SOCKET=socket,
             CCX_DOCKER_GROUP=str(Path(socket).stat().st_gid),
             CCX_PUBLISH="8700",
-            CCX_CLUSTER_TOKEN="a secret of the cluster",
+            CCX_HOSTS=self.host.address,
             DOCKER_HOST=self.host.engine,
         )
 
     @contextmanager
     def up(self) -> Iterator[None]:
+        """By the commands in compose.yaml."""
+        of_master = ("run", "--rm", "--no-deps", "master", "cluster")
         try:
+            self(*of_master, "init")
+            self.join_token.append(self(*of_master, "join-command", "--reusable", "--token-only").strip())
             self("up", "--detach", "--no-build")
             yield
         except BaseException:
@@ -88,6 +94,18 @@ class Compose:
             raise
         finally:
             self("down", "--timeout", "30", "--volumes")
+
+    async def authority(self) -> str:
+        """The master's, compared with its log as a user would."""
+        async with Client(self.url, tls=blind_context()) as stranger:
+            authority = await stranger.authority()
+        assert fingerprint_of(authority) in await asyncio.to_thread(self, "logs", "--no-color", "master")
+        return authority
+
+    @property
+    def url(self) -> str:
+        """Where users reach it."""
+        return self.host.url.replace("http:", "https:")
 
     def first_token(self) -> str:
         """Made by the command that compose.yaml names."""
@@ -115,9 +133,9 @@ async def until_all_have_joined(client: Client) -> None:
     await eventually(have_joined, "the slaves have joined")
 
 
-async def run_some(host: Host, token: str) -> None:
+async def run_some(compose: Compose, token: str) -> None:
     """Programs of all languages, each on its own slave."""
-    async with Client(host.url, token=token) as client:
+    async with Client(compose.url, token=token, ca=await compose.authority()) as client:
         await until_all_have_joined(client)
         ran = await asyncio.gather(*(run(client, name, HELLO[name], limits=LIMITS) for name in LANGUAGES * 2))
         nodes = await client.nodes()
@@ -126,18 +144,19 @@ async def run_some(host: Host, token: str) -> None:
     assert {node.health for node in nodes} == {NodeHealth.OK}
 
 
-async def test_compose_brings_up_a_master_and_selective_slaves(compose_host: Host) -> None:
+async def test_compose_brings_up_a_master_and_selective_slaves(compose_host: Host, tmp_path: Path) -> None:
     compose = Compose(compose_host, PLAIN)
     with compose.up():
-        await assert_is_locked(compose, compose_host)
+        await assert_is_locked(compose)
         token = compose.first_token()
-        await run_some(compose_host, token)
+        await run_some(compose, token)
+        (tmp_path / "authority.pem").write_text(await compose.authority())
         by_file = await asyncio.to_thread(
             subprocess.run,
-            ccx_command("run", ROOT / "examples/hello.c", "--server", compose_host.url, "--quiet"),
+            ccx_command("run", ROOT / "examples/hello.c", "--server", compose.url, "--quiet"),
             check=True,
             capture_output=True,
-            env=ccx_environment(CCX_TOKEN=token),
+            env=ccx_environment(CCX_TOKEN=token, CCX_CA=str(tmp_path / "authority.pem")),
             timeout=COMMAND_SECONDS,
         )
         found = compose.containers()
@@ -152,7 +171,8 @@ async def test_compose_brings_up_a_master_and_selective_slaves(compose_host: Hos
 async def test_behind_a_proxy_the_slaves_have_no_socket_and_a_node_gets_what_it_needs(compose_host: Host) -> None:
     compose = Compose(compose_host, PROXIED)
     with compose.up():
-        await run_some(compose_host, compose.first_token())
+        await until_it_is_up(compose)
+        await run_some(compose, compose.first_token())
         found = compose.containers()
         refused = await asyncio.to_thread(ask_proxy, compose, found)
     assert {name for name, one in found.items() if has_socket(one)} == {"socket"}
@@ -160,9 +180,8 @@ async def test_behind_a_proxy_the_slaves_have_no_socket_and_a_node_gets_what_it_
     assert refused == dict.fromkeys(refused, 403) | {"an image": 200, "a sandbox": 201, "its end": 204}
 
 
-async def assert_is_locked(compose: Compose, host: Host) -> None:
-    """Nobody comes in without a token, and none in the environment of the containers is one for users."""
-    async with Client(host.url) as stranger:
+async def until_it_is_up(compose: Compose) -> None:
+    async with Client(compose.url, tls=blind_context()) as stranger:
 
         async def is_up() -> bool:
             with suppress(NodeUnreachable):
@@ -170,13 +189,19 @@ async def assert_is_locked(compose: Compose, host: Host) -> None:
             return False
 
         await eventually(is_up, "the master is up")
+
+
+async def assert_is_locked(compose: Compose) -> None:
+    """Nobody comes in without a token, and none in the environment of the containers is one for users."""
+    await until_it_is_up(compose)
+    async with Client(compose.url, tls=blind_context()) as stranger:
         for attempt in (stranger.languages, stranger.nodes, stranger.list):
             with pytest.raises(Unauthenticated):
                 await attempt()
         with pytest.raises(Unauthenticated):
             await run(stranger, "c", HELLO["c"])
-        assert (await stranger.health()).posture == "insecure"
-    async with httpx2.AsyncClient(base_url=host.url) as browser:
+        assert (await stranger.health()).posture == "locked"
+    async with httpx2.AsyncClient(base_url=compose.url, verify=blind_context()) as browser:
         assert 'id="page"' in (await browser.get("/")).text, "the image of a node has the page"
 
 

@@ -8,9 +8,9 @@ from contextlib import aclosing
 import pytest
 
 from ccx.client import Client
-from ccx.errors import NodeNotFound, NotOfTheCluster, QueueFull
+from ccx.errors import NodeNotFound, QueueFull
 from ccx.events import Done, Output, Started
-from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, Announcement, NodeHealth, State, Verdict
+from ccx.wire import FORWARDED_HEADER, State, Verdict
 from tests.cluster.test_overflow import HELLO, SLEEPS, run, until_it_knows
 from tests.support.node import DEADLINE_SECONDS, StartsNodes, eventually, submission
 
@@ -113,24 +113,9 @@ async def test_a_program_on_a_slave_can_be_typed_to(starts_nodes: StartsNodes) -
     assert said == b"name? hello Ada\n" + b"x" * 70_000 + b"\n"
 
 
-async def test_without_the_clusters_token_nobody_joins_drains_or_sends(starts_nodes: StartsNodes) -> None:
-    node = starts_nodes(max_tasks=1, languages="python", CCX_CLUSTER_TOKEN="secret")
-    async with node.client() as client:
-        with pytest.raises(NotOfTheCluster):
-            await client.announce("stranger", Announcement(port=1))
-        with pytest.raises(NotOfTheCluster):
-            await client.drain(node.name)
-        assert (await run(client, "python")).verdict is Verdict.OK
-    async with Client(node.url, headers={FORWARDED_HEADER: "stranger", TOKEN_HEADER: "guess"}) as stranger:
-        with pytest.raises(NotOfTheCluster):
-            await stranger.submit(submission("python", HELLO["python"]))
-    async with Client(node.url, headers={TOKEN_HEADER: "secret"}) as member:
-        assert (await member.drain(node.name)).health is NodeHealth.DRAINING
-
-
 async def test_the_usage_of_every_node_can_be_watched_from_the_master(starts_nodes: StartsNodes) -> None:
-    slave = starts_nodes(max_tasks=1, languages="python", CCX_CLUSTER_TOKEN="secret")
-    master = starts_nodes(languages="none", CCX_SLAVES=slave.url, CCX_CLUSTER_TOKEN="secret")
+    slave = starts_nodes(max_tasks=1, languages="python")
+    master = starts_nodes(languages="none", CCX_SLAVES=slave.url)
     async with master.client() as client, asyncio.timeout(DEADLINE_SECONDS):
         await until_it_knows(client, slave)
         for name in (master.name, slave.name):

@@ -13,9 +13,10 @@ import pytest
 
 from ccx.client import Client
 from ccx.errors import NodeUnreachable, Unauthenticated
+from ccx.trust import blind_context, fingerprint_of
 from ccx.wire import NodeHealth, Submission, Verdict
 from tests.cluster.hosts import Host, docker_host
-from tests.cluster.swarm import STACK, deployed, docker, label, swarm_of, take_label
+from tests.cluster.swarm import STACK, deployed, docker, label, logs_of, swarm_of, take_label
 from tests.cluster.test_overflow import run
 from tests.support.node import DEADLINE_SECONDS, eventually, submission
 
@@ -39,10 +40,13 @@ def swarm(node_file: Path, image_files: dict[str, Path]) -> Iterator[tuple[Host,
 
 async def test_a_stack_places_slaves_by_label_and_is_updated_without_a_loss(swarm: tuple[Host, Host]) -> None:
     manager, worker = swarm
-    with deployed(manager, "a secret of the cluster"):
-        async with Client(manager.url) as stranger:
+    url = manager.url.replace("http:", "https:")
+    with deployed(manager) as join_token:
+        async with Client(url, tls=blind_context()) as stranger:
             await eventually(lambda: is_locked(stranger), "the master is up and asks for a token")
-        async with Client(manager.url, token=first_token(manager)) as client:
+            authority = await stranger.authority()
+        assert fingerprint_of(authority) in logs_of(manager, f"{STACK}_master")
+        async with Client(url, token=first_token(manager), ca=authority) as client:
             await eventually(lambda: serves(client, {"python"}), "a machine that was labelled before has a slave")
             await asyncio.to_thread(label, manager, worker, "ccx.lang.c")
             await eventually(lambda: serves(client, {"c", "python"}), "one that is labelled later gets one")
@@ -54,7 +58,7 @@ async def test_a_stack_places_slaves_by_label_and_is_updated_without_a_loss(swar
             assert manager.images() == {"ccx-node:latest", "ccx-python:latest"}
             assert worker.images() == {"ccx-node:latest", "ccx-c:latest"}
             for host in swarm:
-                assert_is_confined(host)
+                assert_is_confined(host, join_token)
             await update_under_load(client, manager)
             await asyncio.to_thread(take_label, manager, worker, "ccx.lang.c")
             await eventually(partial(is_idle, worker), "a machine without a label has no slave")
@@ -109,7 +113,7 @@ async def one(client: Client, number: int) -> Submission:
     return await client.submit(submission("python", TAKES_A_WHILE.format(number=number), limits=LIMITS))
 
 
-def assert_is_confined(host: Host) -> None:
+def assert_is_confined(host: Host, join_token: str) -> None:
     """No node is privileged, has a capability, the root user or the right to write to its own files; only slaves have
     the Docker socket.
     """
@@ -124,7 +128,7 @@ def assert_is_confined(host: Host) -> None:
         assert container["Config"]["User"].startswith("10000:")
         sockets = [mount for mount in container["Mounts"] if mount["Destination"] == "/var/run/docker.sock"]
         assert len(sockets) == ("master" not in container["Name"])
-        assert "a secret of the cluster" not in json.dumps(container)
+        assert join_token not in json.dumps(container)
 
 
 async def is_idle(host: Host) -> bool:

@@ -6,27 +6,23 @@ import asyncio
 import re
 import socket
 import ssl
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, aclosing
+from collections.abc import Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from ccx.client import Client
-from ccx.errors import NodeUnreachable, NotOfTheCluster, SubmissionNotFound, Unauthenticated
+from ccx.errors import NodeUnreachable, SubmissionNotFound, Unauthenticated
 from ccx.events import Output
 from ccx.trust import fingerprint_of
-from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, Announcement, Verdict
+from ccx.wire import Verdict
 from ccx_orchestrator.access.certificates import KeyPair, make_authority, make_certificate
 from ccx_orchestrator.access.tokens import make_token
+from tests.e2e.conftest import RunsCommands
 from tests.support.node import (
-    DEADLINE_SECONDS,
     NodeProcess,
-    ccx_command,
-    ccx_environment,
     containers_with,
     eventually,
     submission,
@@ -37,44 +33,7 @@ pytestmark = pytest.mark.docker
 ROOT = Path(__file__).parents[2]
 HELLO = "print('hello')\n"
 ECHO = "print(input('? '))\n"
-CLUSTER_TOKEN = "what only nodes of this cluster know"
 COMMANDS = ("ccx token create root --role admin", "ccx serve --host 0.0.0.0 --tls", "ccx login https://HOST:8700")
-
-
-class RunsCommands(Protocol):
-    """Runs `ccx` with a configuration folder and a state directory of this test's own."""
-
-    def __call__(self, *arguments: object, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]: ...
-
-
-@pytest.fixture
-def ccx(tmp_path: Path) -> RunsCommands:
-    def runs(*arguments: object, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        folders = {"CCX_STATE_DIR": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
-        return subprocess.run(
-            ccx_command(*arguments),
-            env=ccx_environment(**folders | environment),
-            cwd=tmp_path,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
-
-    return runs
-
-
-@pytest.fixture
-def serves(suite: str, tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
-    """Starts nodes by what stands after `ccx serve`."""
-    with ExitStack() as nodes:
-
-        def start(name: str, *arguments: str, **environment: str) -> NodeProcess:
-            settings = {"CCX_POOL": "false"} | environment
-            return nodes.enter_context(NodeProcess(f"{suite}-{name}", tmp_path, "2", *arguments, **settings))
-
-        yield start
 
 
 def test_the_documents_have_the_commands_that_are_tried_here() -> None:
@@ -195,38 +154,6 @@ async def test_typing_and_following_through_tls_with_a_token(
     async with node.client(token=one) as client:
         with pytest.raises(NodeUnreachable, match="its certificate is not trusted here"):
             await client.health()
-
-
-async def test_work_is_sent_on_between_locked_nodes_and_a_rogue_gets_nothing(
-    ccx: RunsCommands, serves: Callable[..., NodeProcess], tmp_path: Path
-) -> None:
-    locks = ("--access", "--tls")
-    slave = serves("slave", *locks, "--languages", "python", CCX_CLUSTER_TOKEN=CLUSTER_TOKEN)
-    ca = str(tmp_path / "state/tls/authority.pem")
-    master = serves(
-        "master", *locks, "--languages", "none", "--slave", slave.url, CCX_CLUSTER_TOKEN=CLUSTER_TOKEN, CCX_CA=ca
-    )
-    token = ccx("token", "create", "carol", "--node", master.name).stdout.strip()
-    async with master.client(token=token, ca=ca) as client:
-
-        async def has_joined() -> bool:
-            return any(language.name == "python" for language in await client.languages())
-
-        await eventually(has_joined, "the slave is known")
-        ran = await client.submit(submission("python", HELLO))
-        assert (ran.verdict, ran.node, ran.cases[0].stdout) == (Verdict.OK, slave.name, "hello\n")
-    for headers in ({TOKEN_HEADER: "guessed"}, {FORWARDED_HEADER: "rogue"}, {FORWARDED_HEADER: "r", TOKEN_HEADER: "g"}):
-        for node in (slave, master):
-            async with node.client(ca=ca, headers=headers) as rogue:
-                for attempt in (rogue.announce("rogue", Announcement(url="http://127.0.0.1:1")), rogue.languages()):
-                    with pytest.raises((NotOfTheCluster, Unauthenticated)):
-                        await attempt
-    async with slave.client(token=token, ca=ca) as client:
-        # The store of the slave is another one: a user of the master is nobody there.
-        with pytest.raises(Unauthenticated):
-            await client.list()
-    told = "\n".join(slave.log.all() + master.log.all())
-    assert CLUSTER_TOKEN not in told
 
 
 def test_a_certificate_of_ones_own_is_read_again_and_open_connections_go_on(

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -15,12 +16,17 @@ from ccx.client import Client
 from ccx.errors import NodeUnreachable, NotOfTheCluster, SubmissionNotFound
 from ccx.events import Done, Event, Output, Queued
 from ccx.wire import FORWARDED_HEADER, State, Verdict
+from ccx_orchestrator.access.doorkeeper import Doorkeeper
+from ccx_orchestrator.api.node_port import NodePort
+from ccx_orchestrator.membership.member import Member
+from ccx_orchestrator.serving import serving
 from ccx_orchestrator.slave_link.link import NodeIdentity
 from ccx_orchestrator.slave_link.peers import PeerLink
 from ccx_orchestrator.store.postgres import open_postgres
 from ccx_orchestrator.submissions.reading import event_stream
 from ccx_orchestrator.submissions.shared_store import work_sharing
 from tests.support.fakes import PuppetExecutor
+from tests.support.membership import joined, new_cluster, of_master
 from tests.support.node import eventually
 from tests.support.puppet_node import PuppetNode, listen_anywhere, program, raw_request, served
 from tests.support.service import submissions_over
@@ -62,20 +68,24 @@ class Masters:
         reached_at: str | None = None,
         lease_seconds: float = 60,
         is_alive: bool = True,
-        token: str | None = None,
-        token_sent: str | None = None,
+        member: Member | None = None,
     ) -> Master:
         listening, url = listen_anywhere()
-        opened = open_postgres(self._database, name, name, lease_seconds, reached_at or url)
+        for_nodes, node_url = listen_anywhere() if member else (listening, url)
+        reached_at = reached_at or (node_url.replace("http:", "https:") if member else url)
+        opened = open_postgres(self._database, name, name, lease_seconds, reached_at)
         store = await self._stack.enter_async_context(opened)
         puppet = PuppetExecutor()
-        peers = PeerLink(NodeIdentity(name, token_sent or token))
+        peers = PeerLink(NodeIdentity(name, member))
         submissions = submissions_over(store, puppet, slots, peers=peers)
         if is_alive:
             await self._stack.enter_async_context(submissions.at_work())
         else:
             await store.take_over(("demo",))
-        node = await self._stack.enter_async_context(served(submissions, listening, url, token=token))
+        doorkeeper = Doorkeeper(is_revoked=member.is_revoked) if member else None
+        node = await self._stack.enter_async_context(served(submissions, listening, url, doorkeeper=doorkeeper))
+        if member:
+            await self._stack.enter_async_context(serving(NodePort(node.app), for_nodes, tls=member.for_callers()))
         return Master(node, puppet)
 
 
@@ -278,15 +288,19 @@ async def test_masters_that_are_reached_where_they_are_not_ask_each_other_in_vai
     assert await reading == await rest_of(runs.client.events(submission_id))
 
 
-async def test_masters_ask_each_other_with_the_token_of_the_cluster(masters: Masters) -> None:
-    runs, asked = await masters.start("runs", token="secret"), await masters.start("asked", token="secret")
-    stranger = await masters.start("stranger", token="secret", token_sent="guess")
+async def test_masters_ask_each_other_by_their_certificates(masters: Masters, tmp_path: Path) -> None:
+    ours, others = await new_cluster(), await new_cluster()
+    runs = await masters.start("runs", member=await of_master(ours, tmp_path / "runs", "runs"))
+    asked = await masters.start("asked", member=await of_master(ours, tmp_path / "asked", "asked"))
+    stranger = await masters.start("stranger", member=await of_master(others, tmp_path / "stranger", "stranger"))
+    slave = await masters.start("slave", member=await joined(ours, tmp_path / "slave", "slave"))
     submission_id = await runs.runs()
     runs.puppet.says(submission_id, b"hello")
     async with aclosing(asked.client.events(submission_id)) as events:
         await next_output(events, [])
     assert (await asked.client.submission(submission_id)).node == "puppet"
-    assert (await stranger.client.submission(submission_id)).node is None
+    for refused in (stranger, slave):
+        assert (await refused.client.submission(submission_id)).node is None
     async with Client(runs.node.url, headers={FORWARDED_HEADER: "a-node"}) as unknown:
         with pytest.raises(NotOfTheCluster):
             await unknown.submission(submission_id)

@@ -5,33 +5,35 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import NoReturn
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx2
 from fastapi import FastAPI
 
 from ccx.client import Client
-from ccx.errors import NodeNotFound
-from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER, Quota, Role, TokenRequest
+from ccx.wire import NodeRole, Quota, Role, TokenRequest
 from ccx_orchestrator.access.doorkeeper import Anonymous, Doorkeeper
 from ccx_orchestrator.access.token_desk import TokenDesk
 from ccx_orchestrator.access.tokens import make_token
 from ccx_orchestrator.api.app import create_app
 from ccx_orchestrator.api.node import Node
-from ccx_orchestrator.cluster.overview import Cluster, ThisNode
+from ccx_orchestrator.api.node_port import NodePort
 from ccx_orchestrator.dashboard.page import open_page
 from ccx_orchestrator.doors import open_doors
-from ccx_orchestrator.machine import LocalMachine
+from ccx_orchestrator.membership.member import Member
+from ccx_orchestrator.membership.node_tls import ANY_NODE
 from ccx_orchestrator.serving import serving
 from ccx_orchestrator.store.memory import MemoryStore
 from ccx_orchestrator.store.memory_tokens import MemoryTokens
 from ccx_orchestrator.submissions.clock import utc_now
 from ccx_orchestrator.submissions.service import Submissions
 from tests.support.fakes import FakeCatalogue, FakeExecutor
+from tests.support.membership import joined, new_cluster, of_master
 from tests.support.puppet_node import listen_anywhere
-from tests.support.service import submissions_over
+from tests.support.service import cluster_over, submissions_over
 
-CLUSTER_TOKEN = "of the cluster"
+NODES = {"slave": NodeRole.SLAVE, "master": NodeRole.MASTER}
 
 
 @dataclass(frozen=True)
@@ -43,28 +45,18 @@ class Locked:
     submissions: Submissions
     desk: TokenDesk
     headers: dict[str, dict[str, str]]
+    node_url: str
+    nodes: dict[str, Member]
 
     def client(self, caller: str) -> Client:
+        if caller in self.nodes:
+            return Client(self.node_url, tls=self.nodes[caller].for_calling(ANY_NODE))
         return Client(self.url, headers=self.headers[caller])
 
     def http(self, caller: str) -> httpx2.AsyncClient:
+        if caller in self.nodes:
+            return httpx2.AsyncClient(base_url=self.node_url, verify=self.nodes[caller].for_calling(ANY_NODE))
         return httpx2.AsyncClient(base_url=self.url, headers=self.headers[caller])
-
-
-class NoRoster:
-    """Of a node alone."""
-
-    def members(self) -> tuple[()]:
-        return ()
-
-    def find(self, name: str) -> NoReturn:
-        raise NodeNotFound(f"There is no node {name!r} here.")
-
-    def withdrawn(self, name: str) -> NoReturn:
-        self.find(name)
-
-    def announced(self, name: str, url: str) -> NoReturn:
-        raise NodeNotFound(f"The node {name!r} at {url} is not taken in here.")
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -92,26 +84,34 @@ async def locked_node(
         "nobody": {},
         "wrong token": bearer(make_token()),
         "expired token": bearer(old.token),
-        "node": {FORWARDED_HEADER: "a master", TOKEN_HEADER: CLUSTER_TOKEN},
     }
     submissions = submissions_over(MemoryStore(), FakeExecutor(), 2)
-    cluster = Cluster(
-        ThisNode("locked", "1", utc_now()),
-        submissions,
-        FakeCatalogue(),
-        submissions._active._placement,  # type: ignore[arg-type]
-        NoRoster(),  # type: ignore[arg-type]
-        LocalMachine(),
-    )
-    doorkeeper = Doorkeeper(CLUSTER_TOKEN, tokens if asks else None, anonymous, public)
-    node = Node(
-        "locked", submissions, FakeCatalogue(), 1 << 20, lambda: b"", cluster=cluster, doorkeeper=doorkeeper, desk=desk
-    )
-    app = create_app(node)
-    listening, url = listen_anywhere()
-    async with open_doors(app, node, ("jobe", "judge0", "mcp", "piston")), serving(app, listening):
-        open_page(app)
-        try:
-            yield Locked(url, app, submissions, desk, headers)
-        finally:
-            await submissions.drain(0)
+    with TemporaryDirectory(prefix="ccx-nodes-") as folder:
+        registrar = await new_cluster()
+        me = await of_master(registrar, Path(folder) / "locked", "locked")
+        nodes = {name: await joined(registrar, Path(folder) / name, name, role) for name, role in NODES.items()}
+        doorkeeper = Doorkeeper(tokens if asks else None, anonymous, public, me.is_revoked)
+        node = Node(
+            "locked",
+            submissions,
+            FakeCatalogue(),
+            1 << 20,
+            lambda: b"",
+            cluster=cluster_over(submissions, "locked"),
+            doorkeeper=doorkeeper,
+            desk=desk,
+            registrar=registrar,
+        )
+        app = create_app(node)
+        listening, url = listen_anywhere()
+        for_nodes, node_url = listen_anywhere()
+        async with (
+            open_doors(app, node, ("jobe", "judge0", "mcp", "piston")),
+            serving(app, listening),
+            serving(NodePort(app), for_nodes, tls=me.for_callers()),
+        ):
+            open_page(app)
+            try:
+                yield Locked(url, app, submissions, desk, headers, node_url.replace("http:", "https:"), nodes)
+            finally:
+                await submissions.drain(0)

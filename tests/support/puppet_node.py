@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from fastapi import FastAPI
+
 from ccx.client import Client
 from ccx.wire import SourceFile, SubmissionRequest
 from ccx_orchestrator.access.doorkeeper import Doorkeeper
@@ -33,6 +35,7 @@ class PuppetNode:
     url: str
     submissions: Submissions
     client: Client
+    app: FastAPI
 
 
 @asynccontextmanager
@@ -58,13 +61,19 @@ def listen_anywhere() -> tuple[socket.socket, str]:
 
 @asynccontextmanager
 async def served(
-    submissions: Submissions, listening: socket.socket, url: str, *, uds: Path | None = None, token: str | None = None
+    submissions: Submissions,
+    listening: socket.socket,
+    url: str,
+    *,
+    uds: Path | None = None,
+    doorkeeper: Doorkeeper | None = None,
 ) -> AsyncIterator[PuppetNode]:
     """A node of those submissions behind that socket. They are drained at the end."""
-    app = create_app(Node("puppet", submissions, FakeCatalogue(), MAX_BODY_BYTES, bytes, doorkeeper=Doorkeeper(token)))
+    doorkeeper = doorkeeper or Doorkeeper()
+    app = create_app(Node("puppet", submissions, FakeCatalogue(), MAX_BODY_BYTES, bytes, doorkeeper=doorkeeper))
     async with serving(app, listening), Client(url, uds=uds) as client:
         try:
-            yield PuppetNode(url, submissions, client)
+            yield PuppetNode(url, submissions, client, app)
         finally:
             await submissions.drain(0)
 

@@ -19,6 +19,7 @@ from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.store.memory import MemoryStore
 from tests.support.fakes import FakeExecutor
 from tests.support.languages import language
+from tests.support.membership import new_cluster
 from tests.support.service import submissions_over
 
 EXAMPLES = 60
@@ -52,7 +53,8 @@ def make_locked_app() -> tuple[FastAPI, dict[str, str]]:
     tokens = MemoryStore().tokens
     desk = TokenDesk(tokens)
     made = asyncio.run(desk.create(TokenRequest(name="the-one-that-asks", role=Role.ADMIN)))
-    app = make_app(doorkeeper=Doorkeeper(None, tokens, "none", ()), desk=desk)
+    registrar = asyncio.run(new_cluster())
+    app = make_app(doorkeeper=Doorkeeper(tokens, "none", ()), desk=desk, registrar=registrar)
     return app, {"Authorization": f"Bearer {made.token}"}
 
 

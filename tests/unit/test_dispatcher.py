@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from ccx.errors import EngineUnavailable
-from ccx.wire import NodeInfo, NodeReport, SourceFile, SubmissionRequest, Usage
+from ccx.wire import NodeInfo, NodeReport, SourceFile, SubmissionRequest, Usage, Verdict
+from ccx_orchestrator.background import background
 from ccx_orchestrator.cluster.dispatcher import MAX_TRIES, Dispatcher, NoNodeServes
 from ccx_orchestrator.domain.dispatch import HERE, Capacity, Dispatch, Lane
 from ccx_orchestrator.domain.events import Event, Finished, Output, Restarted, Started
@@ -18,8 +19,11 @@ from ccx_orchestrator.domain.planning import make_plan
 from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
 from ccx_orchestrator.ports.execution import Controls, Emit, SandboxLost
 from ccx_orchestrator.ports.nodes import LanguageLacking, NodeFull, NodeLink, NodeLost
+from ccx_orchestrator.store.memory import MemoryStore
 from tests.support.fakes import HANG, HELLO, FakeExecutor
 from tests.support.languages import language
+from tests.support.puppet_node import program
+from tests.support.service import cluster_over, submissions_over
 
 DEADLINE_SECONDS = 5.0
 DEMO = Lane("demo")
@@ -253,3 +257,27 @@ async def test_a_node_that_is_lost_after_the_end_changes_nothing() -> None:
     await bench.run()
     assert bench.kinds() == HELLO_EVENTS
     assert any(isinstance(event, Output) for event in bench.events)
+
+
+class FailsTwice(FakeExecutor):
+    """Its engine is away when the first two are to run, and back when the next come."""
+
+    async def run(self, submission_id: str, plan: Plan, emit: Emit, controls: Controls | None = None) -> None:
+        if len(self.started) < 2:
+            self.started.append(submission_id)
+            raise EngineUnavailable("The engine was away for a moment.")
+        await super().run(submission_id, plan, emit, controls)
+
+
+async def test_what_came_in_the_pause_of_a_node_alone_runs_when_that_is_over() -> None:
+    executor = FailsTwice()
+    submissions = submissions_over(MemoryStore(), executor, 1)
+    cluster = cluster_over(submissions)
+    async with (
+        asyncio.timeout(DEADLINE_SECONDS),
+        submissions.at_work(),
+        background(cluster.look_at_waiting_for_ever(), "waiting"),
+    ):
+        ends = [await submissions.wait((await submissions.accept(program(HELLO))).id) for _ in range(3)]
+        assert [end.verdict for end in ends] == [Verdict.INTERNAL_ERROR, Verdict.INTERNAL_ERROR, Verdict.OK]
+        await submissions.drain(0)

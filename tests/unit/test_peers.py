@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER
+from ccx.wire import FORWARDED_HEADER
 from ccx_orchestrator.domain.addresses import url_of
 from ccx_orchestrator.ports.nodes import NodeLost
 from ccx_orchestrator.settings import load_settings
@@ -53,13 +53,12 @@ class Mute:
 async def test_one_that_does_not_answer_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "ANSWER_SECONDS", 0.1)
     clock, mute = Clock(), Mute()
-    link = PeerLink(NodeIdentity("me", "secret"), clock)
+    link = PeerLink(NodeIdentity("me"), clock)
     async with asyncio.timeout(DEADLINE_SECONDS), mute.listening() as url:
         with pytest.raises(NodeLost, match=r"within 0\.1 s"):
             await link.submission(url, ID)
         asked = (await mute.heard.get()).lower()
         assert f"{FORWARDED_HEADER}: me\r\n".lower() in asked
-        assert f"{TOKEN_HEADER}: secret\r\n".lower() in asked
         with pytest.raises(NodeLost, match="a moment ago"):
             await link.submission(url, ID)
         assert mute.heard.empty()
@@ -89,7 +88,8 @@ async def test_where_nobody_is_there_is_nobody_to_be_asked(url: str) -> None:
     ],
 )
 def test_a_node_is_reached_where_its_operator_says_or_where_it_listens(given: dict[str, Any], url: str) -> None:
-    assert load_settings(**given).reached_at == url
+    settings = load_settings(**given)
+    assert settings.reached_at(settings.port, is_encrypted=False) == url
 
 
 def test_an_address_of_version_6_stands_in_brackets() -> None:

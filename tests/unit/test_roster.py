@@ -77,7 +77,7 @@ class Bench:
     @asynccontextmanager
     async def at_work(self, *named: str) -> AsyncIterator[Roster]:
         dispatcher = Dispatcher(Dispatch(Capacity(0, 0, frozenset())), NoExecutor(), self.links, UnservedLanes(1))
-        roster = Roster(dispatcher, self.nodes.__getitem__, self.links, "me-1", lambda: NOW, TIMES)
+        roster = Roster(dispatcher, lambda url, _: self.nodes[url], self.links, "me-1", lambda: NOW, TIMES)
         async with roster.at_work(named, ("name:1",), self.resolve):
             yield roster
 

@@ -25,9 +25,9 @@ def write(folder: Path, text: str) -> None:
 
 
 def test_a_file_in_the_current_directory_counts_only_where_it_is_asked_for(elsewhere: Path) -> None:
-    write(elsewhere, 'slaves = ["http://stranger:8700"]\ncluster_token = "secret"\n')
+    write(elsewhere, 'slaves = ["http://stranger:8700"]\njoin_token = "secret"\n')
     assert load_settings().slaves == ()
-    assert load_settings().token() is None
+    assert load_settings().secret("join_token") is None
     assert load_settings(in_current_directory=True).slaves == ("http://stranger:8700",)
 
 
@@ -55,8 +55,8 @@ def test_a_misspelt_setting_in_a_file_is_refused_with_the_right_one(elsewhere: P
 
 
 def test_a_misspelt_setting_in_the_environment_is_refused_with_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CCX_CLUSTER_TOKN", "secret")
-    with pytest.raises(BadSettings, match=r"no setting CCX_CLUSTER_TOKN\. Did you mean CCX_CLUSTER_TOKEN\?") as refused:
+    monkeypatch.setenv("CCX_JOIN_TOKN", "secret")
+    with pytest.raises(BadSettings, match=r"no setting CCX_JOIN_TOKN\. Did you mean CCX_JOIN_TOKEN\?") as refused:
         load_settings()
     assert "secret" not in str(refused.value)
 
@@ -99,14 +99,26 @@ def test_secrets_come_from_files_as_well(tmp_path: Path, monkeypatch: pytest.Mon
         ("other", "mysql://\n"),
     ):
         (tmp_path / name).write_text(text)
-    monkeypatch.setenv("CCX_CLUSTER_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("CCX_JOIN_TOKEN_FILE", str(tmp_path / "token"))
     monkeypatch.setenv("CCX_CALLBACK_SECRET_FILE", str(tmp_path / "secret"))
     monkeypatch.setenv("CCX_DATABASE_URL_FILE", str(tmp_path / "database"))
     settings = load_settings()
-    assert (settings.token(), settings.callback_key(), settings.database()) == ("t", "s", "postgresql://u:p@h/d")
+    assert (settings.secret("join_token"), settings.secret("callback_secret")) == ("t", "s")
+    assert settings.database() == "postgresql://u:p@h/d"
     monkeypatch.setenv("CCX_DATABASE_URL_FILE", str(tmp_path / "other"))
     with pytest.raises(BadSettings, match="begins with postgresql://"):
         load_settings().database()
     monkeypatch.setenv("CCX_CALLBACK_SECRET_FILE", str(tmp_path / "none"))
     with pytest.raises(BadSettings, match=r"'callback_secret_file'.*No such file"):
-        load_settings().callback_key()
+        load_settings().secret("callback_secret")
+
+
+def test_a_setting_of_an_earlier_version_says_what_to_do_instead(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(elsewhere, 'cluster_token = "secret"\n')
+    with pytest.raises(BadSettings, match=r"'cluster_token' any more.*ccx cluster init"):
+        load_settings(in_current_directory=True)
+    monkeypatch.setenv("CCX_CLUSTER_TOKEN", "secret")
+    with pytest.raises(BadSettings, match=r"CCX_CLUSTER_TOKEN any more.*ccx cluster join-command"):
+        load_settings()

@@ -27,6 +27,7 @@ _PLACES = {
     "logout": "access.logout",
     "whoami": "access.whoami",
     "token": "token.token",
+    "cluster": "cluster.cluster",
 }
 _EXAMPLES = {
     "run": """
@@ -65,7 +66,7 @@ The program's own, 128 + n where signal n ended it, or one of ccx's:
 [cyan]ccx serve 4 --languages c,java[/]       four submissions at a time, two languages
 [cyan]ccx serve --host 0.0.0.0 --tls[/]         for other machines as well, who need tokens
 [cyan]ccx serve 2 --slave http://h1:8700[/]   what does not fit here runs on h1
-[cyan]ccx serve 4 --join http://master:8700[/]   takes what does not fit there
+[cyan]ccx serve 4 --join http://master:8700[/]   takes what does not fit there (and see ccx cluster)
 """,
     "start": """
 [bold]Examples[/]
@@ -81,6 +82,7 @@ The program's own, 128 + n where signal n ended it, or one of ccx's:
 [cyan]ccx nodes --server http://master:8700[/]
 [cyan]ccx nodes drain h1[/]         before its machine is switched off
 [cyan]ccx nodes drain h1 --off[/]   when it is back
+[cyan]ccx nodes revoke h1[/]        its certificate counts no more
 """,
     "languages": """
 [bold]Examples[/]
@@ -126,6 +128,14 @@ The program's own, 128 + n where signal n ended it, or one of ccx's:
 [cyan]ccx token create alice --expires 90d --quota unfinished=4,per-minute=60[/]
 [cyan]ccx token list[/]
 [cyan]ccx token revoke alice --server https://ccx.school.example:8700[/]
+""",
+    "cluster": """
+[bold]Examples[/]
+
+[cyan]ccx cluster init[/]           once, on the master's machine
+[cyan]ccx cluster join-command[/]   what to start a slave with
+[cyan]ccx cluster members[/]
+[cyan]ccx cluster rotate[/]         another authority; then rotate --finish
 """,
 }
 

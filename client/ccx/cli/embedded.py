@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from ccx_orchestrator.access.registrar import Registrar
     from ccx_orchestrator.access.token_desk import TokenDesk
+    from ccx_orchestrator.settings import Settings
 
 _INSTALL = "in a clone of ccx, install it with: pip install '.[orchestrator]'"
 
@@ -60,11 +62,22 @@ def serve(
 async def local_tokens(node: str | None) -> AsyncIterator[TokenDesk]:
     """The tokens of a node on this machine, whether it runs or not. BadInput if not installed."""
     try:
-        from ccx_orchestrator.local_tokens import local_tokens
+        from ccx_orchestrator.local_access import local_tokens
     except ImportError as error:
         raise _not_installed(error) from error
     async with local_tokens(node) as desk:
         yield desk
+
+
+@asynccontextmanager
+async def local_cluster(node: str | None) -> AsyncIterator[tuple[Registrar, Settings]]:
+    """What a master on this machine knows of its cluster, and its settings. BadInput if not installed."""
+    try:
+        from ccx_orchestrator.local_access import local_registrar
+    except ImportError as error:
+        raise _not_installed(error) from error
+    async with local_registrar(node) as found:
+        yield found
 
 
 def build_images(names: list[str], report: Callable[[str], None]) -> None:

@@ -226,6 +226,9 @@ class NodeReport(Answer):
     draining: bool
     engine: str = Field(description="`ok`, or what is wrong with its Docker engine.")
     usage: Usage
+    trust: int | None = Field(
+        default=None, description="The revision of whom it trusts, where nodes have certificates."
+    )
 
 
 class NodeHealth(StrEnum):

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 FORWARDED_HEADER = "Ccx-Forwarded"  # a node sends this on, and says which it is; never sent on again
-TOKEN_HEADER = "Ccx-Cluster-Token"  # noqa: S105  (a name)
 
 # The form of ids and of idempotency keys.
 ID_PATTERN = "^[0-9a-f]{32}$"

@@ -22,6 +22,7 @@ from ccx.wire.fields import (
     Priority,
     Seconds,
 )
+from ccx.wire.membership import Trust
 
 Language = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
@@ -276,6 +277,7 @@ class Lease(Request):
     """A master says that it lives, and for how long a node may believe it."""
 
     seconds: Annotated[float, Field(gt=0, le=3600)]
+    trust: Trust | None = Field(default=None, description="Whom to trust, where the node reported another digest.")
 
 
 # The names of all fields of a submission, of its parts too: what a misspelt one may have been meant for.

@@ -15,7 +15,7 @@ Kind = Role | Literal["anonymous", "node"]
 @dataclass(frozen=True, slots=True)
 class Caller:
     """`client` is to whom submissions belong and turns are counted: the token's name, or the address without one.
-    `name` is for people: None where it is not known.
+    `name` is for people: None where it is not known. `sender` is the node that sends something on for its users.
     """
 
     client: str
@@ -23,6 +23,7 @@ class Caller:
     kind: Kind = "anonymous"
     name: str | None = None
     quota: Quota = NO_QUOTA
+    sender: str | None = None
 
     def may(self, right: Right) -> bool:
         """Whether it has that right."""

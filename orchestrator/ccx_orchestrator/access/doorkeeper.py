@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,15 +10,17 @@ from time import monotonic
 from typing import Literal
 
 from ccx.errors import Forbidden, NotOfTheCluster, ProblemError, TooManyWrongTokens, Unauthenticated
-from ccx.wire import TOKEN_HEADER
-from ccx_orchestrator.access.caller import Caller
+from ccx_orchestrator.access.caller import Caller, Kind
+from ccx_orchestrator.access.peer import Peer
 from ccx_orchestrator.access.rates import PerMinute
 from ccx_orchestrator.access.rights import (
     RIGHTS_OF_ANONYMOUS,
     RIGHTS_OF_NODES,
     RIGHTS_OF_ROLE,
+    RIGHTS_OF_UNKNOWN_NODES,
     RIGHTS_WITHOUT_ACCESS_CONTROL,
     Right,
+    named_in,
     right_for,
 )
 from ccx_orchestrator.access.tokens import digest_of_token, is_token
@@ -36,12 +37,14 @@ WRONG_PER_MINUTE = 20
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request says of who sends it. `address` is where it comes from, as the queue counts it."""
+    """What a request says of who sends it. `address` is where it comes from, as the queue counts it. `peer` is whom its
+    certificate names, `sender` the incarnation of the node that sends something on.
+    """
 
     address: str
     token: str | None = None
-    cluster_token: str | None = None
-    is_forwarded: bool = False
+    peer: Peer | None = None
+    sender: str | None = None
 
 
 def nobody_is_asked() -> Forbidden:
@@ -51,14 +54,14 @@ def nobody_is_asked() -> Forbidden:
 
 @dataclass(slots=True)
 class Doorkeeper:
-    """`tokens` None: nobody is asked who they are. `cluster_token` None: then any node is one of the cluster, but where
-    tokens are asked for, none is.
+    """`tokens` None: nobody is asked who they are. `is_revoked` None: nodes have no certificates; then any node is one
+    of the cluster, but where tokens are asked for, none is.
     """
 
-    cluster_token: str | None = None
     tokens: Tokens | None = None
     anonymous: Anonymous = "none"
     public: tuple[str, ...] = ("docs",)
+    is_revoked: Callable[[Peer], bool] | None = None
     clock: Callable[[], datetime] = utc_now
     _known: OrderedDict[str, tuple[float, TokenRecord]] = field(default_factory=OrderedDict)
     _wrong: PerMinute = field(default_factory=PerMinute)
@@ -70,14 +73,14 @@ class Doorkeeper:
 
     async def caller(self, credentials: Credentials) -> Caller:
         """Who it is. Raises NotOfTheCluster, Unauthenticated, TooManyWrongTokens or StoreUnavailable."""
-        is_node = self._is_node(credentials.cluster_token)
-        if credentials.is_forwarded and not is_node:
+        if credentials.peer is not None:
+            return self._node(credentials.peer, credentials.sender)
+        if credentials.sender is not None and not self._trusts_any_node:
             raise self._not_of_the_cluster()
         if self.tokens is None:
-            rights = RIGHTS_OF_NODES if is_node else RIGHTS_WITHOUT_ACCESS_CONTROL
-            return Caller(credentials.address, rights, "node" if credentials.is_forwarded else "anonymous")
-        if is_node:
-            return Caller(credentials.address, RIGHTS_OF_NODES, "node")
+            rights = RIGHTS_OF_UNKNOWN_NODES if self._trusts_any_node else RIGHTS_WITHOUT_ACCESS_CONTROL
+            kind: Kind = "anonymous" if credentials.sender is None else "node"
+            return Caller(credentials.address, rights, kind, sender=credentials.sender)
         if credentials.token is None:
             return Caller(credentials.address, RIGHTS_OF_ANONYMOUS[self.anonymous])
         record = await self._record(self.tokens, credentials.token, credentials.address)
@@ -90,10 +93,12 @@ class Doorkeeper:
         right = right_for(method, path, self.public)
         if not caller.may(right):
             raise self._refusal(caller, right)
+        if right is Right.NODE and caller.name is not None and caller.name != named_in(path, caller.name):
+            raise NotOfTheCluster(f"A node speaks for itself alone, and this one is {caller.name!r}.")
         return right
 
     def _refusal(self, caller: Caller, right: Right) -> ProblemError:
-        if right is Right.CLUSTER or (right is Right.OPERATE and not self.asks):
+        if right in {Right.CLUSTER, Right.NODE} or (right is Right.OPERATE and not self.asks):
             return self._not_of_the_cluster()
         if not self.asks:
             return nobody_is_asked()
@@ -105,10 +110,18 @@ class Doorkeeper:
         need = next(role for role, rights in RIGHTS_OF_ROLE.items() if right in rights)
         return Forbidden(f"This needs a token of the role {need}; {caller.name or 'a node'} is {caller.kind}.")
 
-    def _is_node(self, given: str | None) -> bool:
-        if self.cluster_token is None:
-            return self.tokens is None
-        return given is not None and hmac.compare_digest(self.cluster_token.encode(), given.encode())
+    @property
+    def _trusts_any_node(self) -> bool:
+        return self.tokens is None and self.is_revoked is None
+
+    def _node(self, peer: Peer, sender: str | None) -> Caller:
+        """A node with a certificate of the cluster. Its name is before what it says of itself, so that it cannot speak
+        for another. Raises NotOfTheCluster.
+        """
+        if self.is_revoked is None or self.is_revoked(peer):
+            raise NotOfTheCluster(f"The node {peer.name!r} was revoked.")
+        who = None if sender is None else f"{peer.name}/{sender}"
+        return Caller(f"node {peer.name}", RIGHTS_OF_NODES[peer.role], "node", peer.name, sender=who)
 
     async def _record(self, tokens: Tokens, token: str, address: str) -> TokenRecord:
         record = await self._find(tokens, digest_of_token(token)) if is_token(token) else None
@@ -134,4 +147,6 @@ class Doorkeeper:
 
     @staticmethod
     def _not_of_the_cluster() -> NotOfTheCluster:
-        return NotOfTheCluster(f"This needs the cluster's token in the header {TOKEN_HEADER}.")
+        return NotOfTheCluster(
+            "Only nodes of the cluster may do this, at the port that is for them (8701 unless set otherwise)."
+        )

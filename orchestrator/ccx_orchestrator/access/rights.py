@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from ccx.wire import Role
+from ccx.wire import NodeRole, Role
 
 
 class Right(StrEnum):
@@ -20,8 +20,9 @@ class Right(StrEnum):
     RUN = "run"  # programs and results of one's own
     OVERSEE = "oversee"  # everybody's results, counters
     OPERATE = "operate"  # taking nodes out of service
-    ADMINISTER = "administer"  # tokens
-    CLUSTER = "cluster"  # what nodes say to each other
+    ADMINISTER = "administer"  # tokens, nodes of the cluster
+    NODE = "node"  # what a node says of itself
+    CLUSTER = "cluster"  # what a master says to others
 
 
 _READER = frozenset({Right.OPEN, Right.READ})
@@ -33,10 +34,15 @@ RIGHTS_OF_ROLE: dict[Role, frozenset[Right]] = {
     Role.OPERATOR: _OPERATOR,
     Role.ADMIN: _OPERATOR | {Right.ADMINISTER},
 }
-RIGHTS_OF_NODES = _OPERATOR | {Right.CLUSTER}
+# By their certificates. A slave that fell into wrong hands sees nothing but what it is sent.
+RIGHTS_OF_NODES: dict[NodeRole, frozenset[Right]] = {
+    NodeRole.SLAVE: frozenset({Right.OPEN, Right.NODE}),
+    NodeRole.MASTER: _OPERATOR | {Right.NODE, Right.CLUSTER},
+}
 RIGHTS_OF_ANONYMOUS = {"none": frozenset({Right.OPEN}), "read": _READER, "user": _USER}
-# Where nobody is asked who they are: all but what needs the cluster's token, if there is one.
+# Where nobody is asked who they are: all but what is for nodes, if those have certificates.
 RIGHTS_WITHOUT_ACCESS_CONTROL = _OVERSEER
+RIGHTS_OF_UNKNOWN_NODES = _OPERATOR | {Right.NODE, Right.CLUSTER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +74,18 @@ ROWS = (
     Row("GET", "/v1/nodes/{name}/usage", Right.READ),
     Row("GET", "/v1/events", Right.READ),
     Row("PUT", "/v1/leases/{master}", Right.CLUSTER),
-    Row("PUT DELETE", "/v1/nodes/{name}", Right.CLUSTER),
+    Row("PUT DELETE", "/v1/nodes/{name}", Right.NODE),
     Row("POST DELETE", "/v1/nodes/{name}/drain", Right.OPERATE),
     Row("GET", "/metrics", Right.OVERSEE),
     Row("GET POST", "/v1/tokens", Right.ADMINISTER),
     Row("DELETE", "/v1/tokens/{name}", Right.ADMINISTER),
     Row("POST", "/v1/tokens/{name}/rotate", Right.ADMINISTER),
+    Row("GET", "/v1/cluster/authorities", Right.OPEN),
+    Row("POST", "/v1/cluster/join", Right.OPEN),
+    Row("POST", "/v1/cluster/certificate", Right.NODE),
+    Row("POST", "/v1/cluster/join-tokens", Right.ADMINISTER),
+    Row("GET", "/v1/cluster/members", Right.ADMINISTER),
+    Row("DELETE", "/v1/cluster/members/{name}", Right.ADMINISTER),
     Row("GET", "/", Right.OPEN),
     Row("GET", "/submissions", Right.OPEN),
     Row("GET", "/cluster", Right.OPEN),
@@ -105,6 +117,14 @@ def right_for(method: str, path: str, public: tuple[str, ...] = ()) -> Right:
     method = "GET" if method == "HEAD" else method
     trimmed = path.rstrip("/") or "/"
     return next((row.right for row in ROWS if row.matches(method, trimmed)), Right.RUN)
+
+
+def named_in(path: str, otherwise: str) -> str:
+    """The node that an address of `/v1/nodes` names; `otherwise` where it is another address."""
+    return path.removeprefix(_OF_NODES).rstrip("/") if path.startswith(_OF_NODES) else otherwise
+
+
+_OF_NODES = "/v1/nodes/"
 
 
 @cache

@@ -11,6 +11,7 @@ from ccx_orchestrator.api.access_routes import access_routes
 from ccx_orchestrator.api.guards import Guard, SecurityHeaders
 from ccx_orchestrator.api.http_manners import HeadAsGet, ZippedAnswers, refuse_unknown_parameters
 from ccx_orchestrator.api.interactive import interactive_routes
+from ccx_orchestrator.api.membership_routes import membership_routes
 from ccx_orchestrator.api.node import Node
 from ccx_orchestrator.api.node_routes import node_routes
 from ccx_orchestrator.api.openapi import operation_id, with_our_errors
@@ -43,7 +44,7 @@ def create_app(node: Node) -> FastAPI:
     app.add_middleware(Guard, node=node)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
-    for routes in (submission_routes, reading_routes, status_routes, access_routes):
+    for routes in (submission_routes, reading_routes, status_routes, access_routes, membership_routes):
         app.include_router(routes(node))
     if node.cluster is not None:
         app.include_router(node_routes(node.cluster))

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from ccx.errors import ForeignHost, ForeignOrigin, ProblemError
-from ccx.wire import FORWARDED_HEADER, TOKEN_HEADER
+from ccx.wire import FORWARDED_HEADER
 from ccx_orchestrator.access.caller import Caller
 from ccx_orchestrator.access.doorkeeper import Credentials
 from ccx_orchestrator.access.origins import HARMLESS_METHODS
@@ -24,7 +24,9 @@ from ccx_orchestrator.api.access_routes import session_cookie
 from ccx_orchestrator.api.clients import address_of
 from ccx_orchestrator.api.interactive import refuse
 from ccx_orchestrator.api.node import Node
+from ccx_orchestrator.api.node_port import OF_NODES_ALONE
 from ccx_orchestrator.api.problems import problem_answer
+from ccx_orchestrator.strict_protocol import PEER
 
 audit = structlog.get_logger("ccx.audit")
 # What an operator or admin does is noted, with its outcome.
@@ -54,7 +56,8 @@ class Guard:
             return
         connection = HTTPConnection(scope)
         try:
-            self._check_origin(connection)
+            if not scope.get("state", {}).get(OF_NODES_ALONE):
+                self._check_origin(connection)
         except ProblemError as error:
             await _refuse(error, scope, receive, send, has_page=True)
             return
@@ -105,9 +108,8 @@ def credentials_of(connection: HTTPConnection, cookie: str) -> Credentials:
     keys = (kind, headers.get("x-api-key", ""), headers.get("x-auth-token", ""))
     given += [key for key in keys if key.startswith(TOKEN_PREFIX)]
     token = given[0] if given else connection.cookies.get(cookie)
-    return Credentials(
-        address_of(connection), token, headers.get(TOKEN_HEADER), is_forwarded=FORWARDED_HEADER in headers
-    )
+    peer = connection.scope.get("state", {}).get(PEER)
+    return Credentials(address_of(connection), token, peer, headers.get(FORWARDED_HEADER))
 
 
 async def _refuse(error: ProblemError, scope: Scope, receive: Receive, send: Send, *, has_page: bool) -> None:

@@ -9,13 +9,14 @@ from types import MappingProxyType
 from starlette.requests import HTTPConnection
 
 from ccx.errors import SubmissionNotFound
-from ccx.wire import FORWARDED_HEADER, PoolHealth, Submission, SubmissionRequest
+from ccx.wire import PoolHealth, Submission, SubmissionRequest
 from ccx_orchestrator.access.connections import READ_SECONDS
 from ccx_orchestrator.access.doorkeeper import Doorkeeper
 from ccx_orchestrator.access.hosts import KnownHosts
 from ccx_orchestrator.access.origins import KnownOrigins
 from ccx_orchestrator.access.posture import Posture
 from ccx_orchestrator.access.quotas import Quotas, held_to
+from ccx_orchestrator.access.registrar import Registrar
 from ccx_orchestrator.access.token_desk import TokenDesk
 from ccx_orchestrator.api.clients import caller_of
 from ccx_orchestrator.cluster.overview import Cluster
@@ -59,6 +60,7 @@ class Node:
     doorkeeper: Doorkeeper = field(default_factory=Doorkeeper)
     quotas: Quotas = field(default_factory=Quotas)
     desk: TokenDesk | None = None
+    registrar: Registrar | None = None
     posture: Posture = Posture.LOCAL
     authority: bytes | None = None
     hosts: KnownHosts = NO_OTHER_HOSTS
@@ -68,7 +70,7 @@ class Node:
     @staticmethod
     def sender_of(request: HTTPConnection) -> str | None:
         """The node that sends something on, None where it comes from a user. The door has checked that it is one."""
-        return request.headers.get(FORWARDED_HEADER)
+        return caller_of(request).sender
 
     async def accept(
         self,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 
 from ccx.events import type_of_ndjson
-from ccx.wire import TOKEN_HEADER, Announcement, Lease, NodeInfo, NodeReport, Usage
+from ccx.wire import Announcement, Lease, NodeInfo, NodeReport, Usage
 from ccx_orchestrator.api.clients import caller_of
 from ccx_orchestrator.api.openapi import feed, refusals
 from ccx_orchestrator.api.streaming import NDJSON, SSE, EventStreamResponse, Form, form_asked_for, frames
@@ -16,15 +16,6 @@ from ccx_orchestrator.cluster.overview import Cluster
 from ccx_orchestrator.submissions.reading.event_stream import Line
 
 NodeName = Annotated[str, Path(max_length=300, description="Its name, or its URL.")]
-
-
-async def cluster_token(
-    _: Annotated[str | None, Header(alias=TOKEN_HEADER, description="Where the cluster has one.")] = None,
-) -> None:
-    """For the documentation: it was checked at the door."""
-
-
-OF_NODES = [Depends(cluster_token)]
 
 
 def node_routes(cluster: Cluster) -> APIRouter:
@@ -48,22 +39,22 @@ def node_routes(cluster: Cluster) -> APIRouter:
         form = form_asked_for(request) or SSE
         return EventStreamResponse(frames(cluster.feed.lines(caller_of(request).sees, last), form), form.media_type)
 
-    @routes.put("/nodes/{name}", dependencies=OF_NODES, responses=refusals(401, 403, 422))
+    @routes.put("/nodes/{name}", responses=refusals(401, 403, 422))
     async def announce_node(name: NodeName, announcement: Announcement, request: Request) -> NodeInfo:
         """A node takes overflow. To be said again every few seconds."""
         return cluster.announce(name, announcement, request.client.host if request.client else "127.0.0.1")
 
-    @routes.delete("/nodes/{name}", dependencies=OF_NODES, responses=refusals(401, 403, 404, 422))
+    @routes.delete("/nodes/{name}", responses=refusals(401, 403, 404, 422))
     async def withdraw_node(name: NodeName) -> NodeInfo:
         """A node takes no more overflow; what it has comes to its end."""
         return cluster.withdraw(name)
 
-    @routes.post("/nodes/{name}/drain", dependencies=OF_NODES, responses=refusals(401, 403, 404, 422, 503))
+    @routes.post("/nodes/{name}/drain", responses=refusals(401, 403, 404, 422, 503))
     async def drain_node(name: NodeName) -> NodeInfo:
         """Have a node finish what it has and take nothing new."""
         return await cluster.drain(name, on=True)
 
-    @routes.delete("/nodes/{name}/drain", dependencies=OF_NODES, responses=refusals(401, 403, 404, 422, 503))
+    @routes.delete("/nodes/{name}/drain", responses=refusals(401, 403, 404, 422, 503))
     async def resume_node(name: NodeName) -> NodeInfo:
         """Have a node take work again."""
         return await cluster.drain(name, on=False)
@@ -74,10 +65,10 @@ def node_routes(cluster: Cluster) -> APIRouter:
         form = NDJSON if type_of_ndjson in request.headers.get("accept", "") else SSE
         return EventStreamResponse(_written(cluster.usage(name), form), form.media_type)
 
-    @routes.put("/leases/{master}", dependencies=OF_NODES, responses=refusals(401, 403, 422))
-    async def renew_lease(master: str, lease: Lease) -> NodeReport:
-        """A master says that it lives; the answer is what this node tells of itself."""
-        return cluster.renew(master, lease.seconds)
+    @routes.put("/leases/{master}", responses=refusals(401, 403, 422))
+    async def renew_lease(master: str, lease: Lease, request: Request) -> NodeReport:
+        """A master says that it lives, and whom to trust; the answer is what this node tells of itself."""
+        return cluster.renew(caller_of(request).sender or master, lease)
 
     return routes
 

@@ -105,6 +105,10 @@ class Dispatcher:
     def hear(self, node: str, capacity: Capacity) -> None:
         """A node has told of itself."""
         self._dispatch.hear(node, capacity, self._clock())
+        self.look_again()
+
+    def look_again(self) -> None:
+        """There may be room by time alone: the pause after failures is over. To be called every second or so."""
         self._replace()
         self.on_room()
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from weakref import WeakValueDictionary
 
-from ccx.errors import NodeUnreachable
-from ccx.wire import Announcement, NodeHealth, NodeInfo, NodeReport, Usage
+from ccx.errors import NodeUnreachable, NotOfTheCluster
+from ccx.wire import Announcement, Lease, NodeHealth, NodeInfo, NodeReport, Usage
 from ccx_orchestrator.cluster.dispatcher import Dispatcher
 from ccx_orchestrator.cluster.feed import Feed, Sees, seen_by
 from ccx_orchestrator.cluster.known_node import KnownNode, health_of
@@ -19,7 +19,7 @@ from ccx_orchestrator.cluster.usage_feed import UsageFeed, readings_of_this
 from ccx_orchestrator.domain.addresses import url_of
 from ccx_orchestrator.domain.dispatch import HERE, Lane
 from ccx_orchestrator.ports.languages import Catalogue
-from ccx_orchestrator.ports.nodes import Machine
+from ccx_orchestrator.ports.nodes import Machine, TrustKeeper
 from ccx_orchestrator.submissions.clock import utc_now
 from ccx_orchestrator.submissions.service import Submissions
 
@@ -44,8 +44,11 @@ class Cluster:
         dispatcher: Dispatcher,
         roster: Roster,
         machine: Machine,
+        trust_keeper: TrustKeeper | None = None,
     ) -> None:
+        """`trust_keeper`: where nodes of the cluster have certificates."""
         self._this = this
+        self._trust_keeper = trust_keeper
         self._submissions = submissions
         self._languages = languages
         self._dispatcher = dispatcher
@@ -59,9 +62,11 @@ class Cluster:
         )
         self.leases = Leases(submissions.end_all_of)
 
-    def renew(self, master: str, seconds: float) -> NodeReport:
+    def renew(self, master: str, lease: Lease) -> NodeReport:
         """A master lives; what it is told."""
-        self.leases.renew(master, seconds)
+        self.leases.renew(master, lease.seconds)
+        if lease.trust is not None and self._trust_keeper is not None:
+            self._trust_keeper.accept(lease.trust)
         return self.report(len(self._submissions.held_for(master)))
 
     def report(self, held: int = 0) -> NodeReport:
@@ -80,12 +85,14 @@ class Cluster:
             draining=not submissions.takes_new,
             engine=str(submissions.engine_error or "ok"),
             usage=self._machine.read(),
+            trust=self._trust_keeper.trust.revision if self._trust_keeper else None,
         )
 
-    async def end_overdue_for_ever(self) -> None:
-        """Once a second, end what waits for a node that does not come."""
+    async def look_at_waiting_for_ever(self) -> None:
+        """Once a second, start what waited for a pause to end, and end what waits for a node that does not come."""
         while True:
             await asyncio.sleep(1.0)
+            self._dispatcher.look_again()
             waiting = [lane for lane in self._submissions.backlog.lanes() if isinstance(lane, Lane)]
             for lane in self._dispatcher.overdue(waiting):
                 await self._submissions.end_waiting(lane, self._dispatcher.explanation(lane))
@@ -99,8 +106,12 @@ class Cluster:
         return seen_by(self.nodes(), sees, self._submissions.owner_here)
 
     def announce(self, name: str, announcement: Announcement, caller: str) -> NodeInfo:
-        """A node takes overflow from now on."""
+        """A node takes overflow from now on. Raises NotOfTheCluster where it is not reached as nodes here are."""
         url = announcement.url or url_of(caller, announcement.port, is_encrypted=announcement.is_encrypted)
+        if self._trust_keeper is not None and not url.startswith("https://"):
+            raise NotOfTheCluster(
+                f"Nodes of this cluster are reached by https; {url} is not: see its setting 'advertise'."
+            )
         return self._info(self._roster.announced(name, url.rstrip("/")))
 
     def withdraw(self, name: str) -> NodeInfo:

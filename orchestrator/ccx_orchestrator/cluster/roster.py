@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 CALLS_PER_SECOND = 200  # what calling may cost: about a fifth of a core
 
 Resolve = Callable[[str], Awaitable[frozenset[str]]]
-OpenLink = Callable[[str], NodeLink]
+OpenLink = Callable[[str, str | None], NodeLink]  # by URL, and by name where that is known before
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,11 @@ class Roster:
                 await member.link.close()
 
     def announced(self, name: str, url: str) -> KnownNode:
-        """A node says that it is there."""
-        member = self._meet(url, Source.ANNOUNCED)
+        """A node says that it is there. Where another was heard at that address, it is called before it is believed."""
+        member = self._meet(url, Source.ANNOUNCED, name)
+        if member.report is not None and member.report.name != name:
+            member.nudge.set()
+            return member
         member.name = name
         member.is_leaving = False
         if member.health in {NodeHealth.UNKNOWN, NodeHealth.SILENT}:
@@ -135,11 +138,11 @@ class Roster:
         """Call a node now: it has changed."""
         member.nudge.set()
 
-    def _meet(self, url: str, source: Source) -> KnownNode:
+    def _meet(self, url: str, source: Source, node_name: str | None = None) -> KnownNode:
         member = self._members.get(url)
         if member is None:
             name = urlsplit(url).netloc or url
-            member = KnownNode(url, self._open_link(url), {source}, name, NodeHealth.UNKNOWN, self._now())
+            member = KnownNode(url, self._open_link(url, node_name), {source}, name, NodeHealth.UNKNOWN, self._now())
             self._members[url] = member
             member.task = self._start(self._watch(member), f"watching {url}")
         member.sources.add(source)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from ccx import events as wire
-from ccx.wire import NodeInfo, NodeReport, Submission, Usage
+from ccx.wire import NodeInfo, NodeReport, Submission, Trust, Usage
 from ccx_orchestrator.domain.plan import Plan
 from ccx_orchestrator.ports.execution import Controls, Emit
 
@@ -49,6 +49,17 @@ class Machine(Protocol):
 
     def read(self) -> Usage:
         """What it is doing since the reading before. Never slow."""
+
+
+class TrustKeeper(Protocol):
+    """Knows whose certificates a node accepts."""
+
+    @property
+    def trust(self) -> Trust:
+        """Those, now."""
+
+    def accept(self, trust: Trust) -> None:
+        """A master says whose; what is older than what is known changes nothing."""
 
 
 class NodeFull(Exception):

@@ -11,6 +11,7 @@ import structlog
 from ccx.errors import CcxError
 from ccx.wire import Announcement
 from ccx_orchestrator.background import background
+from ccx_orchestrator.membership.node_tls import A_MASTER
 from ccx_orchestrator.slave_link.link import NodeIdentity
 
 log = structlog.get_logger(__name__)
@@ -33,7 +34,7 @@ async def announcing(
 
 async def _announce(name: str, announcement: Announcement, master: str, identity: NodeIdentity) -> None:
     is_known = False
-    async with identity.client(master) as client:
+    async with identity.client(master, identity.tls(A_MASTER)) as client:
         try:
             while True:
                 try:

@@ -10,6 +10,7 @@ from ccx.errors import BadInput
 from ccx_orchestrator.domain.addresses import url_of
 
 DEFAULT_PORT = 8700
+ENCRYPTED_PORT = 8701  # where nodes with certificates listen for each other
 
 
 def check_name(text: str) -> None:
@@ -23,12 +24,10 @@ def check_name(text: str) -> None:
         raise BadInput(f"--slave-dns: {text!r} is not a name; write it like tasks.slave-java:{DEFAULT_PORT}.")
 
 
-async def resolve(text: str) -> frozenset[str]:
+async def resolve(text: str, *, is_encrypted: bool = False) -> frozenset[str]:
     """The URLs of all nodes behind `host:port`. Raises OSError where the name is not found."""
     parts = urlsplit(f"//{text}")
-    found = await asyncio.get_running_loop().getaddrinfo(
-        parts.hostname, parts.port or DEFAULT_PORT, type=socket.SOCK_STREAM
-    )
+    port = parts.port or (ENCRYPTED_PORT if is_encrypted else DEFAULT_PORT)
+    found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     hosts = {str(address[0]) for _, _, _, _, address in found}
-    port = parts.port or DEFAULT_PORT
-    return frozenset(url_of(host, port) for host in hosts)
+    return frozenset(url_of(host, port, is_encrypted=is_encrypted) for host in hosts)

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from signal import Signals
 from typing import Literal
 
 from ccx import events as wire
 from ccx.client import Client
 from ccx.errors import (
+    BadInput,
     BodyTooLarge,
     CcxError,
     ImageMissing,
@@ -23,9 +23,9 @@ from ccx.errors import (
 )
 from ccx.interactive import Session
 from ccx.messages import Terminal
+from ccx.node_address import address_of
 from ccx.wire import (
     FORWARDED_HEADER,
-    TOKEN_HEADER,
     Lease,
     NodeInfo,
     NodeReport,
@@ -37,6 +37,8 @@ from ccx_orchestrator.domain.controls import InputEnded, Signalled, Typed, Windo
 from ccx_orchestrator.domain.events import Event, Finished, Restarted, Started
 from ccx_orchestrator.domain.plan import Plan
 from ccx_orchestrator.domain.wire_events import from_wire, last_figures
+from ccx_orchestrator.membership.member import Member
+from ccx_orchestrator.membership.node_tls import Expected, NodeContext
 from ccx_orchestrator.ports.execution import Controls, Emit
 from ccx_orchestrator.ports.nodes import LanguageLacking, NodeFull, NodeLost
 from ccx_orchestrator.slave_link.event_validator import EventValidator
@@ -57,31 +59,46 @@ LEFTOVER_SECONDS = 0.5  # for the end of a stream, after its last event
 GIVEN_UP = {Verdict.CANCELLED, Verdict.INTERNAL_ERROR}
 
 
+class NodeRefused(CcxError):
+    """A node that answers is not what it says, or is none of the cluster any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeIdentity:
-    """Who this node is to others: its incarnation, and the token that nodes of the cluster share, if any. `ca`: who may
-    have signed their certificates, beside the authorities of the system.
-    """
+    """Who this node is to others: its incarnation, and its certificate, where nodes of the cluster have some."""
 
     incarnation: str
-    token: str | None = None
-    ca: Path | None = None
+    member: Member | None = None
 
-    def client(self, url: str) -> Client:
-        """A client of another node, which says who this one is."""
-        return Client(url, headers=self.headers(), ca=self.ca)
+    def tls(self, expected: Expected) -> NodeContext | None:
+        """What calls are made with."""
+        return self.member.for_calling(expected) if self.member else None
 
-    def headers(self) -> dict[str, str]:
-        """What goes with every call."""
-        return {FORWARDED_HEADER: self.incarnation} | ({TOKEN_HEADER: self.token} if self.token else {})
+    def client(self, url: str, tls: NodeContext | None) -> Client:
+        """A client of another node, which says who this one is. Raises BadInput where the address is not encrypted,
+        and nodes have certificates.
+        """
+        if tls is not None and address_of(url).scheme != "https":
+            raise BadInput(
+                f"Nodes here call each other by https alone, at port 8701 unless set otherwise; {url} is not."
+            )
+        return Client(url, headers={FORWARDED_HEADER: self.incarnation}, tls=tls)
+
+    def lease(self, seconds: float, known: int | None) -> Lease:
+        """A lease, with whom to trust where the other node knows another revision of that."""
+        trust = self.member.trust if self.member else None
+        return Lease(seconds=seconds, trust=trust if trust and trust.revision != known else None)
 
 
 class SlaveLink:
-    """See `ports.NodeLink`. Keeps its connections between calls."""
+    """See `ports.NodeLink`. Keeps its connections between calls. `name`: of the node, where it is known before."""
 
-    def __init__(self, url: str, identity: NodeIdentity) -> None:
+    def __init__(self, url: str, identity: NodeIdentity, name: str | None = None) -> None:
         self._identity = identity
-        self._client = identity.client(url)
+        self._url = url
+        self._tls = identity.tls(Expected(name=name))
+        self._client = identity.client(url, self._tls)
+        self._known_trust: int | None = None
 
     async def run(
         self,
@@ -116,7 +133,13 @@ class SlaveLink:
 
     async def renew(self, seconds: float) -> NodeReport:
         """See `ports.NodeLink`."""
-        return await self._client.renew(self._identity.incarnation, Lease(seconds=seconds))
+        await self._part_from_revoked()
+        report = await self._client.renew(self._identity.incarnation, self._identity.lease(seconds, self._known_trust))
+        self._known_trust = report.trust
+        peer = self._tls.peer if self._tls else None
+        if peer is not None and peer.name != report.name:
+            raise NodeRefused(f"it says that it is {report.name!r}, but its certificate is of {peer.name!r}")
+        return report
 
     async def drain(self, name: str, *, on: bool) -> NodeInfo:
         """See `ports.NodeLink`."""
@@ -129,6 +152,15 @@ class SlaveLink:
     async def close(self) -> None:
         """See `ports.NodeLink`."""
         await self._client.__aexit__()
+
+    async def _part_from_revoked(self) -> None:
+        """Where the node was revoked, whatever it still sends counts no more: what it runs is run elsewhere."""
+        member, peer = self._identity.member, self._tls.peer if self._tls else None
+        if self._tls is None or member is None or peer is None or not member.is_revoked(peer):
+            return
+        self._tls.peer = None
+        before, self._client = self._client, self._identity.client(self._url, self._tls)
+        await before.__aexit__()
 
     async def _tell_last_figures(self, told: EventValidator, emit: Emit) -> None:
         """Tell what a run that is being cancelled has used. A node that is slow to answer is not waited for."""

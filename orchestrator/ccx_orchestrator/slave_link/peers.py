@@ -10,8 +10,10 @@ from time import monotonic
 import structlog
 
 from ccx import events as wire
+from ccx.client import Client
 from ccx.errors import CcxError, NodeUnreachable
 from ccx.wire import Submission
+from ccx_orchestrator.membership.node_tls import A_MASTER
 from ccx_orchestrator.ports.nodes import NodeLost
 from ccx_orchestrator.slave_link.link import NodeIdentity
 
@@ -35,7 +37,7 @@ class PeerLink:
         if self._clock() < self._silent_until.get(url, 0.0):
             raise NodeLost("it did not answer a moment ago")
         try:
-            async with asyncio.timeout(ANSWER_SECONDS), self._identity.client(url) as client:
+            async with asyncio.timeout(ANSWER_SECONDS), self._client(url) as client:
                 return await client.submission(submission_id)
         except (NodeUnreachable, TimeoutError) as error:
             reason = str(error) or f"it did not answer within {ANSWER_SECONDS:g} s"
@@ -49,7 +51,7 @@ class PeerLink:
         has_told = False
         try:
             async with (
-                self._identity.client(url) as client,
+                self._client(url) as client,
                 # Where it breaks off, it may be another that goes on: the caller looks.
                 aclosing(client.events(submission_id, after, resume_seconds=0)) as events,
             ):
@@ -60,6 +62,9 @@ class PeerLink:
             if isinstance(error, NodeUnreachable) and not has_told:
                 self._note_silence(url, str(error))
             raise NodeLost(str(error)) from error
+
+    def _client(self, url: str) -> Client:
+        return self._identity.client(url, self._identity.tls(A_MASTER))
 
     def _note_silence(self, url: str, reason: str) -> None:
         log.warning("another master cannot be asked; what it has is known when it has ended", url=url, reason=reason)

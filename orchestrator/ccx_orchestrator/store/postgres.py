@@ -32,11 +32,11 @@ from ccx.wire import State
 from ccx_orchestrator.domain.addresses import url_of
 from ccx_orchestrator.domain.ticket import Ticket
 from ccx_orchestrator.ports.store import News, NewsKind
+from ccx_orchestrator.store.access_records import AccessRecords
 from ccx_orchestrator.store.database import AsyncDatabase, SafeAccess, unavailable
 from ccx_orchestrator.store.schema import BadDatabase, migrate
 from ccx_orchestrator.store.sql import SqlStore, tickets_of, with_requests
 from ccx_orchestrator.store.tables import owners, submissions, unfinished
-from ccx_orchestrator.store.tokens import SqlTokens
 
 log = structlog.get_logger(__name__)
 
@@ -205,10 +205,10 @@ async def open_postgres(
 
 
 @asynccontextmanager
-async def open_postgres_tokens(url: str) -> AsyncIterator[SqlTokens]:
-    """The tokens alone, whether masters run or not. Raises BadDatabase."""
-    async with _connected(url, "ccx token", 1) as (engine, _):
-        yield SqlTokens(SafeAccess(AsyncDatabase(engine)))
+async def open_postgres_access(url: str) -> AsyncIterator[AccessRecords]:
+    """Who may come in, whether masters run or not. Raises BadDatabase."""
+    async with _connected(url, "ccx access", 1) as (engine, _):
+        yield AccessRecords.of(SafeAccess(AsyncDatabase(engine)))
 
 
 @asynccontextmanager

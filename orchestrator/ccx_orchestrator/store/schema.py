@@ -11,7 +11,7 @@ from sqlalchemy.schema import CreateTable
 from ccx.errors import BadInput
 from ccx_orchestrator.store.tables import metadata
 
-HEAD = "0003"
+HEAD = "0004"
 # An arbitrary number that all masters share: only one migrates at a time.
 _LOCK = 0x63637801
 # Alembic's own, as it makes it.

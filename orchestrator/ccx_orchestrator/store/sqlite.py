@@ -13,10 +13,10 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import URL, Connection, Engine, Select, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
+from ccx_orchestrator.store.access_records import AccessRecords
 from ccx_orchestrator.store.database import SafeAccess, Transact
 from ccx_orchestrator.store.schema import BadDatabase, migrate
 from ccx_orchestrator.store.sql import SqlStore
-from ccx_orchestrator.store.tokens import SqlTokens
 
 T = TypeVar("T")
 Synchronous = Literal["full", "normal"]
@@ -24,6 +24,7 @@ Synchronous = Literal["full", "normal"]
 BUSY_SECONDS = 10
 CACHE_KIBIBYTES = 16 * 1024
 READERS = 4
+_MODE = 0o600
 SINGLE_READ = "ccx_single_read"
 
 
@@ -43,12 +44,12 @@ async def open_sqlite(path: Path, owner: str, synchronous: Synchronous) -> Async
 
 
 @asynccontextmanager
-async def open_sqlite_tokens(path: Path) -> AsyncIterator[SqlTokens]:
-    """The tokens in that file alone, also while a node uses it. Raises BadDatabase."""
+async def open_sqlite_access(path: Path) -> AsyncIterator[AccessRecords]:
+    """Who may come in by that file, also while a node uses it. Raises BadDatabase."""
     await _make_folder(path)
     async with _open_file(path, "full") as database:
         await _bring_up_to_date(path, database)
-        yield SqlTokens(SafeAccess(database))
+        yield AccessRecords.of(SafeAccess(database))
 
 
 async def _bring_up_to_date(path: Path, database: FileDatabase) -> None:
@@ -140,12 +141,22 @@ class FileDatabase:
 
 @asynccontextmanager
 async def _open_file(path: Path, synchronous: Synchronous) -> AsyncIterator[FileDatabase]:
+    await asyncio.to_thread(_make_private, path)
     engine = _engine(path, synchronous)
     with ThreadPoolExecutor(1, "store writer") as writer, ThreadPoolExecutor(READERS, "store reader") as readers:
         try:
             yield FileDatabase(engine, writer, readers)
         finally:
             await asyncio.to_thread(engine.dispose)
+
+
+def _make_private(path: Path) -> None:
+    """Programs of users are in it, and the key of a cluster. What SQLite puts beside it has the same mode."""
+    try:
+        path.touch(_MODE)
+        path.chmod(_MODE)
+    except OSError as error:
+        raise _not_writable(path, error) from error
 
 
 def _engine(path: Path, synchronous: Synchronous) -> Engine:

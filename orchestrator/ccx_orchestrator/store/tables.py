@@ -123,6 +123,43 @@ tokens = Table(
     Column("quota", Text, nullable=False),
 )
 
+# Who signs the certificates of nodes, who may join, and who has joined. `revision` of the one row of `cluster` grows
+# with every change of whom to trust.
+cluster = Table(
+    "cluster",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", Integer, nullable=False),
+)
+authorities = Table(
+    "authorities",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String(64), nullable=False),
+    Column("certificate", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("created_at", Time, nullable=False),
+)
+join_tokens = Table(
+    "join_tokens",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("expires_at", Time, nullable=False),
+    Column("is_reusable", Boolean, nullable=False),
+)
+members = Table(
+    "members",
+    metadata,
+    Column("enrolment", String(32), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("authority", String(64), nullable=False),
+    Column("joined_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
+    Column("is_revoked", Boolean, nullable=False),
+)
+
 # Nodes that are alive, where several share the database, and where they are reached, if they say so. `beat_at` is by
 # the clock of the database.
 owners = Table(

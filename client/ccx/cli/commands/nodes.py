@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import TypeAdapter
 
+from ccx.cli.commands.cluster import revoke as revoke_node
+from ccx.cli.commands.token import NodeOption, ServerOption
 from ccx.cli.options.server import NodesServerOption, client_of
 from ccx.cli.output.keys import when_pressed
 from ccx.cli.output.node_table import nodes_table, submissions_table, summary
@@ -17,7 +19,7 @@ from ccx.cli.standard_streams import write
 from ccx.errors import CcxError
 from ccx.feed import Gap, NodesChanged, SubmissionChanged
 from ccx.node_address import DEFAULT_SERVER
-from ccx.wire import MAX_PAGE, TOKEN_HEADER, NodeHealth, NodeInfo, State, SubmissionSummary
+from ccx.wire import MAX_PAGE, NodeHealth, NodeInfo, State, SubmissionSummary
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -28,16 +30,6 @@ REFRESH_SECONDS = 1.0
 POLL_SECONDS = 0.5
 
 _WIDTH_WITHOUT_TERMINAL = 160
-
-ClusterTokenOption = Annotated[
-    str | None,
-    typer.Option(
-        "--cluster-token",
-        envvar="CCX_CLUSTER_TOKEN",
-        metavar="TOKEN",
-        help="What the nodes of the cluster share, where you are not an operator.",
-    ),
-]
 
 nodes = typer.Typer(help="The nodes of a cluster.")
 
@@ -63,11 +55,21 @@ def drain(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The node, by its name or its URL.")],
     off: Annotated[bool, typer.Option("--off", help="Have it take work again.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait until it has nothing left to do.")] = True,
-    cluster_token: ClusterTokenOption = None,
     server: NodesServerOption = None,
 ) -> None:
     """Have a node finish what it has and take nothing new."""
-    asyncio.run(_drain(name, server, cluster_token, on=not off, wait=wait and not off))
+    asyncio.run(_drain(name, server, on=not off, wait=wait and not off))
+
+
+@nodes.command("revoke")
+def revoke(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The node, by its name.")],
+    node: NodeOption = None,
+    server: ServerOption = None,
+) -> None:
+    """Have a node be none of the cluster any more: its certificate is refused, within seconds everywhere."""
+    asyncio.run(revoke_node(server, node, name))
+    write(sys.stdout, f"{name} is revoked\n".encode())
 
 
 def top(server: NodesServerOption = None) -> None:
@@ -81,8 +83,8 @@ async def _nodes(server: str | None) -> tuple[NodeInfo, ...]:
         return await client.nodes()
 
 
-async def _drain(name: str, server: str | None, token: str | None, *, on: bool, wait: bool) -> None:
-    async with client_of(server or DEFAULT_SERVER, {TOKEN_HEADER: token} if token else None) as client:
+async def _drain(name: str, server: str | None, *, on: bool, wait: bool) -> None:
+    async with client_of(server or DEFAULT_SERVER) as client:
         await client.drain(name, on=on)
         is_busy = wait
         while is_busy:

@@ -38,6 +38,16 @@ def serve(
     join: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="A node that may send its work here. Repeatable.")
     ] = None,
+    join_token: Annotated[
+        str | None,
+        typer.Option(metavar="TOKEN", help="What lets this node into the cluster; see 'ccx cluster join-command'."),
+    ] = None,
+    cluster_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT", min=0, max=65_535, help="Where nodes with certificates of the cluster call. [default: 8701]"
+        ),
+    ] = None,
     advertise: Annotated[
         str | None,
         typer.Option(
@@ -64,6 +74,7 @@ def serve(
         "slaves": tuple(slave or ()),
         "slave_dns": tuple(slave_dns or ()),
         "join": tuple(join or ()),
+        "join_token": join_token,
         "advertise": advertise,
         "tls": tls,
         "insecure": insecure,
@@ -76,6 +87,7 @@ def serve(
         None if languages is None else () if languages == "none" else _names(languages),
         **{name: value for name, value in of_cluster.items() if value},
         access=access,
+        cluster_port=cluster_port,
     )
 
 

@@ -17,7 +17,7 @@ from ccx.errors import BadInput
 from ccx.node_address import DEFAULT_SERVER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
 
 ServerOption = Annotated[
     str | None,
@@ -46,10 +46,10 @@ NodesServerOption = Annotated[
 ]
 
 
-def client_of(server: str, headers: Mapping[str, str] | None = None) -> Client:
+def client_of(server: str) -> Client:
     """A client of that node, with the token and the authority that the environment or `ccx login` has for it."""
     credential = credential_of(server)
-    return Client(server, token=credential.token, ca=credential.ca, headers=headers)
+    return Client(server, token=credential.token, ca=credential.ca)
 
 
 def running_client(server: str | None) -> Client:
