@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,11 +18,12 @@ from typing import Any
 import httpx2
 
 from bench.measure import pool_is_full
-from bench.sides import Node
+from bench.sides import ROOT, Node
 from ccx.client import Client
 
 HELLO = {"language": "python", "files": [{"content": "print('hello')"}]}
 PAGES = 100
+START_SECONDS = 30.0
 PAUSE_SECONDS = 0.4  # in which a pool fills up again
 
 
@@ -56,6 +59,29 @@ async def overhead(rounds: int) -> dict[str, list[float]]:
     return samples
 
 
+async def forwarded(rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of a Python hello on kept connections, in turn: on a node itself, and through a master that knows it
+    by its certificate.
+    """
+    samples: dict[str, list[float]] = {"direct": [], "forwarded": []}
+    with tempfile.TemporaryDirectory(prefix=".bench-state-", dir=ROOT) as folder:
+        state = Path(folder)
+        port = _free_port()
+        _ccx(state, "cluster", "init", "--node", "bench-master")
+        token = _ccx(state, "cluster", "join-command", "--token-only", "--node", "bench-master")
+        of_slave = {"CCX_JOIN": f"https://127.0.0.1:{port}", "CCX_JOIN_TOKEN": token, "CCX_CLUSTER_PORT": "0"}
+        master = Node("bench-master", 2, state=state, CCX_LANGUAGES="none", CCX_CLUSTER_PORT=str(port))
+        async with master, Node("bench-slave", 2, CCX_LANGUAGES="python", **of_slave) as slave:
+            await pool_is_full(slave.url)
+            async with httpx2.AsyncClient(base_url=slave.url) as one, httpx2.AsyncClient(base_url=master.url) as other:
+                await _until_it_serves(other)
+                for _ in range(rounds):
+                    for name, client in (("direct", one), ("forwarded", other)):
+                        samples[name].append(await _hello(client))
+                        await asyncio.sleep(PAUSE_SECONDS)
+    return samples
+
+
 async def watched(node: Node, seconds: float) -> float:
     """Share of one core of a node that has nothing to do but to tell a hundred pages how it is."""
     await pool_is_full(node.url)
@@ -82,6 +108,23 @@ def added(samples: dict[str, list[float]], kind: str) -> float:
     return statistics.median(samples[f"locked, {kind}"]) - statistics.median(samples[f"open, {kind}"])
 
 
+def added_by_forwarding(samples: dict[str, list[float]]) -> float:
+    """Milliseconds that the way through a master adds to the median."""
+    return statistics.median(samples["forwarded"]) - statistics.median(samples["direct"])
+
+
+async def _until_it_serves(client: httpx2.AsyncClient) -> None:
+    async with asyncio.timeout(START_SECONDS):
+        while not (await client.get("/v1/languages")).json():  # noqa: ASYNC110  (it announces nothing)
+            await asyncio.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 async def _hello(client: httpx2.AsyncClient) -> float:
     began = time.perf_counter()
     answer = await client.post("/v1/submissions", json=HELLO)
@@ -93,7 +136,11 @@ async def _hello(client: httpx2.AsyncClient) -> float:
 
 
 def _token(node: str, state: Path) -> str:
-    command = [sys.executable, "-m", "ccx.cli", "token", "create", "bench", "--node", node]
+    return _ccx(state, "token", "create", "bench", "--node", node)
+
+
+def _ccx(state: Path, *words: str) -> str:
+    command = [sys.executable, "-m", "ccx.cli", *words]
     environment = os.environ | {"CCX_STATE_DIR": str(state)}
     return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
@@ -102,6 +149,7 @@ async def _main() -> None:
     samples = await overhead(40)
     for kind in ("kept", "new"):
         print(f"locks add to the p50 of a Python hello, {kind} connection: {added(samples, kind):.2f} ms")
+    print(f"a master adds to the p50 of a Python hello: {added_by_forwarding(await forwarded(40)):.2f} ms")
     async with Node("bench-watched", 2) as node:
         print(f"{PAGES} pages that watch, of one core: {await watched(node, 20):.3f}")
 

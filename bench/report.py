@@ -135,6 +135,8 @@ def _claims_of_page_and_locks(figures: dict[str, Any], claim: Callable[..., None
             "ms",
         )
         claim("… on a new connection", 5, locks.added(samples, "new"), "ms")
+    if samples := figures.get("forwarded"):
+        claim("… through a master that knows the node by its certificate", 6, locks.added_by_forwarding(samples), "ms")
 
 
 def _median(figures: dict[str, Any], side: str, language: str, program: str) -> float | None:

@@ -81,6 +81,7 @@ async def main(effort: Effort) -> dict[str, Any]:
         figures["long_java"] = await long.java(warm.url, effort.case_repeats)
         say("tokens and TLS")
         figures["locks"] = await locks.overhead(effort.rounds)
+        figures["forwarded"] = await locks.forwarded(effort.rounds)
         run = sides[report.WARM]
         figures["node_cpu_ms"] = await measure.cpu_per_submission(warm, run, hello("python"), effort.counted)
         say("1000 cases")

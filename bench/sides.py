@@ -45,7 +45,9 @@ def check(program: Program, stdout: str, more: object = "") -> None:
 class Node:
     """`ccx serve` in a process of its own."""
 
-    def __init__(self, name: str, slots: int, **environment: str) -> None:
+    def __init__(self, name: str, slots: int, *, state: Path | None = None, **environment: str) -> None:
+        """`state`: its state directory, where it is not to be an empty one."""
+        self._given_state = state
         self._command = [sys.executable, "-m", "ccx.cli", "serve", str(slots), "--name", name]
         quiet = {"CCX_PORT": "0", "CCX_LOG_LEVEL": "error"}
         clean = {key: value for key, value in os.environ.items() if not key.startswith("CCX_")}
@@ -57,7 +59,7 @@ class Node:
     async def __aenter__(self) -> Self:
         # A store of its own, empty, on a real disk: where files of the system's temporary folder are may be memory.
         self._state = tempfile.TemporaryDirectory(prefix=".bench-state-", dir=ROOT)
-        self._environment["CCX_STATE_DIR"] = self.state = self._state.name
+        self._environment["CCX_STATE_DIR"] = self.state = str(self._given_state or self._state.name)
         self._process = await asyncio.create_subprocess_exec(
             *self._command, env=self._environment, cwd=tempfile.gettempdir(), stderr=asyncio.subprocess.PIPE
         )

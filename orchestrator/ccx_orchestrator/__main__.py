@@ -86,8 +86,8 @@ async def _serve(settings: Settings) -> int:
             for_nodes = _listen_for_nodes(settings, member, sockets)
             if for_nodes is not None:
                 settings = settings.model_copy(update={"cluster_port": for_nodes.getsockname()[1]})
-            files, context = await doors.enter_async_context(_certificate(settings))
-            authority = files.authority_text() if files else None
+            files, context = await doors.enter_async_context(_certificate(settings, member))
+            authority = files.authority_text if files else None
             node = await doors.enter_async_context(open_node(settings, authority, member))
             await doors.enter_async_context(serving(node.app, listening, tls=context, **bounds))
             for door, listening_door in own_ports.items():
@@ -131,7 +131,9 @@ def _announce(node: RunningNode, url: str) -> None:
 
 
 @asynccontextmanager
-async def _certificate(settings: Settings) -> AsyncIterator[tuple[Certificate | None, ssl.SSLContext | None]]:
+async def _certificate(
+    settings: Settings, member: Member | None
+) -> AsyncIterator[tuple[Certificate | None, ssl.SSLContext | None]]:
     """What the node serves with, where it is to serve with TLS."""
     if not settings.locks.has_tls:
         yield None, None
@@ -139,7 +141,8 @@ async def _certificate(settings: Settings) -> AsyncIterator[tuple[Certificate | 
     names = dict.fromkeys((*(host_of(name) for name in names_of_node(settings)), *names_of_machine()))
     wanted = tuple(name for name in names if name and name not in EVERYWHERE)
     folder = settings.state_dir / "tls"
-    async with certificate_of(folder, settings.name, wanted, settings.given_certificate) as found:
+    of_cluster = member.authority if member is not None and member.registrar is not None else None
+    async with certificate_of(folder, settings.name, wanted, settings.given_certificate, of_cluster) as found:
         yield found
 
 

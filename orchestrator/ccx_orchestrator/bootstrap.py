@@ -106,10 +106,10 @@ class RunningNode:
 
 @asynccontextmanager
 async def open_node(
-    settings: Settings, authority: bytes | None = None, member: Member | None = None
+    settings: Settings, authority: Callable[[], bytes | None] | None = None, member: Member | None = None
 ) -> AsyncIterator[RunningNode]:
     """A node, from its engine to its application, for as long as the context lasts. The ports in `settings` are those
-    it listens on, `authority` the certificate, in PEM, that its own is signed with, where that is nobody else's.
+    it listens on, `authority` tells the certificate, in PEM, that its own is signed with, where that is no other's.
     `member` is its place in a cluster whose nodes have certificates.
 
     Raises EngineUnavailable, UnknownLanguage, ImageMissing, BadLanguageFolder or BadRuntime, each with its remedy.
@@ -138,7 +138,7 @@ async def open_node(
                 desk=TokenDesk(tokens) if tokens else None,
                 registrar=member.registrar if member else None,
                 posture=settings.locks.posture(),
-                authority=authority,
+                authority=authority or _no_authority,
                 hosts=KnownHosts.of(*names_of_node(settings)),
                 origins=KnownOrigins(settings.origins),
                 read_seconds=settings.read_seconds,
@@ -155,6 +155,10 @@ async def open_node(
                         yield RunningNode(app, here.languages, submissions, settings, parts.identity)
             finally:
                 await submissions.drain(0)  # a no-op where the node was drained in good order
+
+
+def _no_authority() -> None:
+    """A node without TLS, or with a certificate that somebody else signed."""
 
 
 def names_of_node(settings: Settings) -> tuple[str, ...]:

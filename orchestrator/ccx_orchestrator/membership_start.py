@@ -38,6 +38,7 @@ async def open_membership(settings: Settings) -> AsyncIterator[Member | None]:
             return
         _check_end(files)
         member = Member(files, known, registrar)
+        await member.look()
         async with background(member.keep_for_ever(), "membership"):
             yield member
 

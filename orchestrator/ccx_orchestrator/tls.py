@@ -1,5 +1,5 @@
-"""The certificate a node serves with: a file of the operator's, or one signed by an authority of the node's own. It is
-read again when it changes, while open connections go on.
+"""The certificate a node serves users with: a file of the operator's, or one signed by the cluster's authority, or by
+one of the machine's own. It is read again when it changes, while open connections go on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -59,19 +60,25 @@ class Certificate:
 
 @asynccontextmanager
 async def certificate_of(
-    folder: Path, node_name: str, names: tuple[str, ...], given: tuple[Path, Path] | None
+    folder: Path,
+    node_name: str,
+    names: tuple[str, ...],
+    given: tuple[Path, Path] | None,
+    of_cluster: Callable[[], KeyPair] | None = None,
 ) -> AsyncIterator[tuple[Certificate, ssl.SSLContext]]:
     """The files, and a context that follows them for as long as this one lasts. `given` are the operator's; otherwise
-    those in the folder are made, and made anew when they are due. Raises BadInput.
+    those in the folder are made, and made anew when they are due. `of_cluster` is the authority that signs then, where
+    it is not one of this machine. Raises BadInput.
     """
     if given is not None:
         files, renew = Certificate(*given), _nothing
     else:
         # Nodes of one machine have one authority, and each a certificate of its own: their names differ.
-        files = Certificate(folder / f"{node_name}.pem", folder / f"{node_name}.key", folder / "authority.pem")
+        authority = folder / ("authority.pem" if of_cluster is None else f"{node_name}-authority.pem")
+        files = Certificate(folder / f"{node_name}.pem", folder / f"{node_name}.key", authority)
 
         def renew() -> None:
-            _renew(files, folder / "authority.key", node_name, names)
+            _renew(files, authority, names, of_cluster or partial(_own_authority, folder, node_name))
 
         await asyncio.to_thread(renew)
     context = await asyncio.to_thread(files.context)
@@ -113,18 +120,15 @@ def _stamp(files: Certificate) -> tuple[int, int]:
     return files.certificate.stat().st_mtime_ns, files.key.stat().st_mtime_ns
 
 
-def _renew(files: Certificate, authority_key: Path, node_name: str, names: tuple[str, ...]) -> None:
+def _renew(
+    files: Certificate, authority_file: Path, names: tuple[str, ...], authority_of: Callable[[], KeyPair]
+) -> None:
     """Make what is missing or due. Raises BadInput where the folder cannot be written to."""
     now = datetime.now(UTC)
     try:
-        files.certificate.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if files.authority is None:
-            return
-        if not (files.authority.exists() and authority_key.exists()):
-            authority = make_authority(node_name, now)
-            write_secret(files.authority, authority.certificate)
-            write_secret(authority_key, authority.key)
-        authority = KeyPair(files.authority.read_bytes(), authority_key.read_bytes())
+        authority = authority_of()
+        if not authority_file.exists() or authority_file.read_bytes() != authority.certificate:
+            write_secret(authority_file, authority.certificate)
         is_there = files.certificate.exists() and files.key.exists()
         if not is_there or is_due(files.certificate.read_bytes(), authority.certificate, names, now):
             made = make_certificate(authority, names, now)
@@ -134,3 +138,13 @@ def _renew(files: Certificate, authority_key: Path, node_name: str, names: tuple
         raise BadInput(
             f"{files.certificate.parent} cannot be written to: {error.strerror}. Set CCX_STATE_DIR."
         ) from error
+
+
+def _own_authority(folder: Path, node_name: str) -> KeyPair:
+    """The machine's own, which is made where there is none. Raises OSError."""
+    certificate, key = folder / "authority.pem", folder / "authority.key"
+    if not (certificate.exists() and key.exists()):
+        authority = make_authority(node_name, datetime.now(UTC))
+        write_secret(certificate, authority.certificate)
+        write_secret(key, authority.key)
+    return KeyPair(certificate.read_bytes(), key.read_bytes())

@@ -34,12 +34,13 @@ def docker(host: Host, *arguments: str, stdin: str = "", **environment: str) -> 
     return done.stdout.strip()
 
 
-def logs_of(host: Host, service: str) -> str:
-    """What a service has written to standard error."""
-    command = ["docker", "service", "logs", service]
+def errors_of_master(host: Host) -> str:
+    """What the master's container has written to standard error, by the command in swarm.yaml."""
+    master = docker(host, "ps", "--quiet", "--filter", f"name={STACK}_master")
     environment = ccx_environment(DOCKER_HOST=host.engine)
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=COMMAND_SECONDS)
-    return done.stderr
+    return subprocess.run(
+        ["docker", "logs", master], env=environment, check=True, capture_output=True, text=True, timeout=COMMAND_SECONDS
+    ).stderr
 
 
 @contextmanager

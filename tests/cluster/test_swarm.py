@@ -16,7 +16,7 @@ from ccx.errors import NodeUnreachable, Unauthenticated
 from ccx.trust import blind_context, fingerprint_of
 from ccx.wire import NodeHealth, Submission, Verdict
 from tests.cluster.hosts import Host, docker_host
-from tests.cluster.swarm import STACK, deployed, docker, label, logs_of, swarm_of, take_label
+from tests.cluster.swarm import STACK, deployed, docker, errors_of_master, label, swarm_of, take_label
 from tests.cluster.test_overflow import run
 from tests.support.node import DEADLINE_SECONDS, eventually, submission
 
@@ -45,7 +45,7 @@ async def test_a_stack_places_slaves_by_label_and_is_updated_without_a_loss(swar
         async with Client(url, tls=blind_context()) as stranger:
             await eventually(lambda: is_locked(stranger), "the master is up and asks for a token")
             authority = await stranger.authority()
-        assert fingerprint_of(authority) in logs_of(manager, f"{STACK}_master")
+        assert fingerprint_of(authority) in errors_of_master(manager)
         async with Client(url, token=first_token(manager), ca=authority) as client:
             await eventually(lambda: serves(client, {"python"}), "a machine that was labelled before has a slave")
             await asyncio.to_thread(label, manager, worker, "ccx.lang.c")

@@ -15,13 +15,15 @@ from starlette.routing import Mount, WebSocketRoute
 from structlog.testing import CapturingLogger
 
 from ccx.client import Client
-from ccx.errors import Forbidden, SubmissionNotFound, Unauthenticated
+from ccx.errors import Forbidden, QuotaExceeded, SubmissionNotFound, Unauthenticated
 from ccx.interactive import open_session
-from ccx.wire import FORWARDED_HEADER, Quota, TokenRequest
+from ccx.wire import FORWARDED_HEADER, Quota, State, TokenRequest, Verdict
 from ccx_orchestrator.access.doorkeeper import Anonymous
 from ccx_orchestrator.access.rights import ROWS, Right, right_for
 from ccx_orchestrator.access.tokens import make_token
+from tests.support.fakes import HANG, HELLO
 from tests.support.locked_node import NODES, Locked, bearer, locked_node
+from tests.support.node import eventually
 from tests.support.puppet_node import program
 
 TABLE = Path(__file__).parents[2] / "docs/access.md"
@@ -339,3 +341,23 @@ async def test_acts_of_operators_and_admins_and_refusals_are_noted(
         ("operator", "DELETE /v1/nodes/locked/drain", 200),
     ]
     assert "ccx_" not in str(noted.calls)
+
+
+async def test_who_may_have_one_that_runs_has_the_others_wait_though_slots_are_free() -> None:
+    async with (
+        locked_node(quota=Quota(running=1, queued=1)) as node,
+        node.client("user") as mine,
+        node.client("other user") as theirs,
+    ):
+        first, second = [await mine.submit(program(HANG), wait=False) for _ in range(2)]
+        assert [(await mine.submission(one.id)).queue_position for one in (first, second)] == [None, 1]
+        with pytest.raises(QuotaExceeded, match="1 submissions that wait"):
+            await mine.submit(program(HANG), wait=False)
+        assert (await theirs.submit(program(HELLO))).verdict is Verdict.OK
+        await mine.cancel(first.id)
+
+        async def runs() -> bool:
+            return (await mine.submission(second.id)).state is State.RUNNING
+
+        await eventually(runs, "the next one runs when the first has gone")
+        await mine.cancel(second.id)

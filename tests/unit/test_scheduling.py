@@ -75,6 +75,21 @@ def test_clients_take_turns() -> None:
     assert order(backlog) == "axzbycdef"
 
 
+def test_a_client_who_may_have_no_more_that_runs_is_passed_over() -> None:
+    queue = Queue(3, BOUND)
+    for client in ("bounded", "other"):
+        for number in range(2):
+            queue.enter(Entry(f"{client} {number}", client))
+
+    def may_run(client: str) -> bool:
+        return client != "bounded" or not any(one.startswith("bounded") for one in queue.running)
+
+    assert queue.admit(queue._reserve, may_run) == ["bounded 0", "other 0", "other 1"]
+    assert queue.admit(queue._reserve, may_run) == []
+    queue.end("bounded 0")
+    assert queue.admit(queue._reserve, may_run) == ["bounded 1"]
+
+
 def test_a_higher_priority_goes_first_and_has_turns_of_its_own() -> None:
     backlog = Queue(slots=1, bound=99)
     for name, client, priority in [

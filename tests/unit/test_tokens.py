@@ -17,13 +17,14 @@ from ccx.wire import Checker, LimitOverrides, Quota, Role, SourceFile, Submissio
 from ccx_orchestrator.access.caller import Caller
 from ccx_orchestrator.access.certificates import is_due, make_authority, make_certificate
 from ccx_orchestrator.access.posture import Locks, Posture
-from ccx_orchestrator.access.quotas import Quotas, held_to
+from ccx_orchestrator.access.quotas import Quotas, Unfinished, held_to
 from ccx_orchestrator.access.rights import RIGHTS_OF_ROLE
 from ccx_orchestrator.access.tokens import digest_of_token, is_token, make_token
 from tests.support.languages import LIMITS
 from tests.support.node import submission
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NONE = Unfinished()
 ALPHABET = string.digits + string.ascii_letters
 
 
@@ -96,27 +97,33 @@ def caller(**quota: object) -> Caller:
 
 def test_a_quota_by_the_minute_is_told_in_the_head_and_then_refused() -> None:
     quotas, request = Quotas(), submission("python", "")
-    first = quotas.check(caller(per_minute=2), request, 0)
-    second = quotas.check(caller(per_minute=2), request, 0)
+    first = quotas.check(caller(per_minute=2), request, NONE)
+    second = quotas.check(caller(per_minute=2), request, NONE)
     assert first["RateLimit-Policy"] == '"per-minute";q=2;w=60'
     assert (first["RateLimit"].split(";t=")[0], second["RateLimit"].split(";t=")[0]) == (
         '"per-minute";r=1',
         '"per-minute";r=0',
     )
     with pytest.raises(QuotaExceeded, match="allows 2 submissions a minute") as refused:
-        quotas.check(caller(per_minute=2), request, 0)
+        quotas.check(caller(per_minute=2), request, NONE)
     assert 0 < (refused.value.retry_after_seconds or 0) <= 60
 
 
 def test_a_quota_of_what_is_unfinished_is_refused_when_it_is_reached() -> None:
-    assert Quotas().check(caller(unfinished=2), submission("python", ""), 1) == {}
+    assert Quotas().check(caller(unfinished=2), submission("python", ""), Unfinished(1, 0)) == {}
     with pytest.raises(QuotaExceeded, match="allows 2 submissions that wait or run"):
-        Quotas().check(caller(unfinished=2), submission("python", ""), 2)
+        Quotas().check(caller(unfinished=2), submission("python", ""), Unfinished(1, 1))
+
+
+def test_a_quota_of_what_waits_is_refused_when_it_is_reached_whatever_runs() -> None:
+    assert Quotas().check(caller(queued=2), submission("python", ""), Unfinished(1, 9)) == {}
+    with pytest.raises(QuotaExceeded, match="allows 2 submissions that wait at a time"):
+        Quotas().check(caller(queued=2), submission("python", ""), Unfinished(2, 0))
 
 
 def test_a_priority_above_the_quota_names_the_field() -> None:
     with pytest.raises(InvalidSubmission) as refused:
-        Quotas().check(caller(highest_priority=0), submission("python", "", priority=1), 0)
+        Quotas().check(caller(highest_priority=0), submission("python", "", priority=1), NONE)
     assert [error.field for error in refused.value.errors] == ["priority"]
 
 
@@ -157,12 +164,12 @@ def test_the_limits_of_a_token_bound_what_is_asked_and_what_is_not() -> None:
         files = (SourceFile(name="a", content="x"),)
         return SubmissionRequest(language="demo", files=files, limits=LimitOverrides.model_validate(limits))
 
-    quotas.check(who, asking(cpu_seconds=2), 0)
+    quotas.check(who, asking(cpu_seconds=2), NONE)
     with pytest.raises(InvalidSubmission, match=r"limits\.cpu_seconds is at most 2 for your token"):
-        quotas.check(who, asking(cpu_seconds=2.5), 0)
+        quotas.check(who, asking(cpu_seconds=2.5), NONE)
     checker = Checker(language="demo", files=(SourceFile(name="a", content="x"),), limits=LimitOverrides(cpu_seconds=9))
     with pytest.raises(InvalidSubmission, match=r"checker\.limits\.cpu_seconds"):
-        quotas.check(who, asking().model_copy(update={"checker": checker}), 0)
+        quotas.check(who, asking().model_copy(update={"checker": checker}), NONE)
     held = held_to(asking(wall_seconds=3), most, LIMITS).limits
     assert (held.cpu_seconds, held.wall_seconds, held.address_space_bytes) == (2, 3, 1 << 30)
     assert held.memory_bytes is None  # the default is less

@@ -125,7 +125,7 @@ The program's own, 128 + n where signal n ended it, or one of ccx's:
 [bold]Examples[/]
 
 [cyan]ccx token create root --role admin[/]   the first one, on the node's machine
-[cyan]ccx token create alice --expires 90d --quota unfinished=4,per-minute=60[/]
+[cyan]ccx token create alice --expires 90d --quota running=4,per-minute=60[/]
 [cyan]ccx token list[/]
 [cyan]ccx token revoke alice --server https://ccx.school.example:8700[/]
 """,

@@ -28,6 +28,12 @@ class Quota(Request):
     """What one owner may use of a node. None: as much as the node has."""
 
     unfinished: Annotated[int, Field(ge=1)] | None = None  # submissions that wait or run at a time
+    running: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Submissions that run at a time; more of them wait, also where slots are free."
+    )
+    queued: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Submissions that wait at a time; more of them are refused."
+    )
     per_minute: Annotated[int, Field(ge=1)] | None = None  # submissions taken in
     highest_priority: Annotated[int, Field(ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY)] | None = None
     limits: LimitOverrides = Field(

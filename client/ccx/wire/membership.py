@@ -72,7 +72,7 @@ class JoinToken(Answer):
     token: str = Field(description="A secret, and the SHA-256 of the authority that it may be shown to.")
     role: NodeRole
     expires_at: datetime
-    is_reusable: bool
+    is_reusable: bool = Field(description="Whether any number of nodes may use it.")
     port: int | None = Field(default=None, description="At which the node that made it is reached by other nodes.")
 
 
@@ -81,7 +81,7 @@ class Member(Answer):
 
     name: str
     role: NodeRole
-    joined_at: datetime
+    joined_at: datetime = Field(description="When it got its first certificate.")
     expires_at: datetime = Field(description="When its certificate ends; it is renewed before.")
     authority: str = Field(description="The SHA-256 of the authority that signed it.")
-    is_revoked: bool = False
+    is_revoked: bool = Field(default=False, description="Whether its certificates are refused.")

@@ -13,14 +13,23 @@ from ccx_orchestrator.domain.limits import Limits
 _SHORTLY_SECONDS = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """How many submissions of a caller wait, and how many run."""
+
+    waiting: int = 0
+    running: int = 0
+
+
 @dataclass(slots=True)
 class Quotas:
-    """Counts what was taken in; what is unfinished others know."""
+    """Counts what was taken in; what waits and runs others know."""
 
     _rates: PerMinute = field(default_factory=PerMinute)
 
-    def check(self, caller: Caller, request: SubmissionRequest, unfinished: int) -> dict[str, str]:
-        """Count one more submission; what the answer's head says of it, as the IETF's draft of RateLimit has it.
+    def check(self, caller: Caller, request: SubmissionRequest, now: Unfinished) -> dict[str, str]:
+        """Count one more submission; what the answer's head says of it, as the IETF's draft of RateLimit has it. `now`
+        is what the caller has unfinished.
 
         Raises InvalidSubmission or QuotaExceeded: then it is not counted.
         """
@@ -29,11 +38,15 @@ class Quotas:
             message = f"is at most {quota.highest_priority} for your token"
             raise InvalidSubmission(f"priority {message}.", (FieldError(field="priority", message=message),))
         _check_limits(request, quota.limits)
-        if quota.unfinished is not None and unfinished >= quota.unfinished:
-            raise QuotaExceeded(
-                f"Your token allows {quota.unfinished} submissions that wait or run at a time, and so many do.",
-                retry_after_seconds=_SHORTLY_SECONDS,
-            )
+        for most, have, what in (
+            (quota.unfinished, now.waiting + now.running, "wait or run"),
+            (quota.queued, now.waiting, "wait"),
+        ):
+            if most is not None and have >= most:
+                raise QuotaExceeded(
+                    f"Your token allows {most} submissions that {what} at a time, and so many do.",
+                    retry_after_seconds=_SHORTLY_SECONDS,
+                )
         if quota.per_minute is None:
             return {}
         count = self._rates.hit(quota.per_minute, caller.client)

@@ -92,6 +92,10 @@ class Registrar:
         for one in authorities[:-1]:
             await self.records.remove_authority(one.number)
 
+    async def oldest(self) -> KeyPair:
+        """The authority that all trust, with its key."""
+        return self._pair((await self._trusted()).authorities[0])
+
     async def trust(self) -> Trust:
         """Whom the nodes of the cluster trust."""
         return _trust_of(await self._trusted())
@@ -190,8 +194,7 @@ class Registrar:
         """
         trusted = await self._trusted()
         authority = trusted.authorities[0 if is_master else -1]
-        key = opened(authority.key.encode(), self.passphrase)
-        signed = sign_request(KeyPair(authority.certificate.encode(), key), request, peer, self.clock())
+        signed = sign_request(self._pair(authority), request, peer, self.clock())
         await note(authority.id, end_of(signed))
         return NodeCertificate(certificate=signed.decode(), trust=_trust_of(trusted))
 
@@ -202,6 +205,9 @@ class Registrar:
         record = AuthorityRecord(number, id_of(made.certificate.decode()), made.certificate.decode(), key.decode(), now)
         await self.records.add_authority(record)
         return record.id
+
+    def _pair(self, authority: AuthorityRecord) -> KeyPair:
+        return KeyPair(authority.certificate.encode(), opened(authority.key.encode(), self.passphrase))
 
     async def _trusted(self) -> Trusted:
         found = await self.records.trusted()

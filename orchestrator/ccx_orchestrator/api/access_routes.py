@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from functools import cache
 from typing import Annotated
@@ -38,9 +39,9 @@ def access_routes(node: Node) -> APIRouter:
         """The certificate of the node's own authority, in PEM. Compare its SHA-256 with what the node shows as it
         starts before you trust it.
         """
-        if node.authority is None:
+        if (authority := await asyncio.to_thread(node.authority)) is None:
             raise RouteNotFound("This node has no authority of its own: it serves without TLS, or by another's.")
-        return Response(node.authority, media_type=type_of_certificate)
+        return Response(authority, media_type=type_of_certificate)
 
     @routes.post("/session", responses=refusals(401, 422, 429))
     async def sign_in(asked: SignIn, request: Request, response: Response) -> Identity:

@@ -15,7 +15,7 @@ from ccx_orchestrator.access.doorkeeper import Doorkeeper
 from ccx_orchestrator.access.hosts import KnownHosts
 from ccx_orchestrator.access.origins import KnownOrigins
 from ccx_orchestrator.access.posture import Posture
-from ccx_orchestrator.access.quotas import Quotas, held_to
+from ccx_orchestrator.access.quotas import Quotas, Unfinished, held_to
 from ccx_orchestrator.access.registrar import Registrar
 from ccx_orchestrator.access.token_desk import TokenDesk
 from ccx_orchestrator.api.clients import caller_of
@@ -62,7 +62,7 @@ class Node:
     desk: TokenDesk | None = None
     registrar: Registrar | None = None
     posture: Posture = Posture.LOCAL
-    authority: bytes | None = None
+    authority: Callable[[], bytes | None] = lambda: None
     hosts: KnownHosts = NO_OTHER_HOSTS
     origins: KnownOrigins = NO_OTHER_ORIGINS
     read_seconds: float = READ_SECONDS
@@ -89,8 +89,10 @@ class Node:
         if master is not None and self.cluster is not None:
             self.cluster.leases.note_work(master)
         left = NOTHING_COUNTED
+        self.submissions.bound(caller.client, caller.quota.running)
         if caller.quota != NO_QUOTA:
-            left = self.quotas.check(caller, request, self.submissions.unfinished_of(caller.client))
+            waiting, running = self.submissions.unfinished_of(caller.client)
+            left = self.quotas.check(caller, request, Unfinished(waiting, running))
             default = self.catalogue.find(request.language).limits.default
             request = held_to(request, caller.quota.limits, default)
         submission = await self.submissions.accept(request, context)

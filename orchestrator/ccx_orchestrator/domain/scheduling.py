@@ -12,6 +12,11 @@ from ccx.errors import QueueFull
 NO_BYTES_BOUND = 1 << 62
 
 Reserve = Callable[[str], bool]
+MayRun = Callable[[str], bool]
+
+
+def _anybody(_: str) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,11 @@ class Ring:
         lanes = self._queues.setdefault(entry.client, {})
         lanes.setdefault(entry.lane, OrderedDict())[entry.submission] = next(self._turns)
 
-    def first(self, closed: Collection[Hashable]) -> str | None:
-        """The next one that is not in a closed lane."""
-        for lanes in self._queues.values():
+    def first(self, closed: Collection[Hashable], may_run: MayRun = _anybody) -> str | None:
+        """The next one that is not in a closed lane, of a client who may have one more that runs."""
+        for client, lanes in self._queues.items():
+            if not may_run(client):
+                continue
             heads = [next(iter(queue.items())) for lane, queue in lanes.items() if lane not in closed]
             if heads:
                 return min(heads, key=lambda head: head[1])[0]
@@ -145,15 +152,15 @@ class Backlog:
         self._rings.setdefault(entry.priority, Ring()).add(entry)
         self.waiting_bytes += entry.size_bytes
 
-    def admit(self, reserve: Reserve) -> list[str]:
+    def admit(self, reserve: Reserve, may_run: MayRun = _anybody) -> list[str]:
         """Give every free place to the one whose turn it is; who they are. `reserve` says whether there is a place for
-        a submission, and takes it.
+        a submission, and takes it. `may_run` says whether a client who has none of these may have one more that runs.
         """
         admitted: list[str] = []
         closed: set[Hashable] = set()
         for priority in sorted(self._rings, reverse=True):
             ring = self._rings[priority]
-            while (submission := ring.first(closed)) is not None:
+            while (submission := ring.first(closed, may_run)) is not None:
                 entry = self._waiting[submission]
                 if not reserve(submission):
                     closed.add(entry.lane)

@@ -39,6 +39,7 @@ class Member:
         self._known = known
         self.registrar = registrar
         self.me: Peer = files.peer()
+        self._authority: KeyPair | None = None
         self._load()
 
     @property
@@ -67,14 +68,27 @@ class Member:
         """For calling others."""
         return self._following(ssl.PROTOCOL_TLS_CLIENT, expected)
 
+    def authority(self) -> KeyPair:
+        """The cluster's, which signs what this master shows to users. Only after a first `look`."""
+        if self._authority is None:
+            raise AssertionError("this node does not sign")
+        return self._authority
+
+    async def look(self) -> None:
+        """Notice what the store says, where there is one. Raises CcxError."""
+        if self.registrar is None:
+            return
+        await asyncio.to_thread(self.accept, await self.registrar.trust())
+        if self._authority is None or self._authority.certificate.decode() != self.trust.authorities[0]:
+            self._authority = await self.registrar.oldest()
+
     async def keep_for_ever(self) -> None:
         """Notice what the store says, and have a new certificate in time."""
         next_try = 0.0
         loop = asyncio.get_running_loop()
         while True:
             try:
-                if self.registrar is not None:
-                    await asyncio.to_thread(self.accept, await self.registrar.trust())
+                await self.look()
                 if loop.time() >= next_try and self._is_due():
                     next_try = loop.time() + AGAIN_SECONDS
                     await self._renew()

@@ -36,6 +36,8 @@ class ActiveRegistry:
         self._look_for_work = look_for_work
         self._pace = RetryAdvice(placement.slots)
         self._live: dict[str, ActiveSubmission] = {}
+        self._placed_of: dict[str, set[str]] = {}  # by client: those that have a slot
+        self._most_placed: dict[str, int] = {}
 
     def all(self) -> list[ActiveSubmission]:
         """All that have not ended, or still hold their slot."""
@@ -99,20 +101,42 @@ class ActiveRegistry:
 
     def enter_running(self, live: ActiveSubmission) -> None:
         """Start one that was claimed from another node: a slot was kept back for it until now."""
-        self._placement.reserve(live.id, live.lane)
-        live.journal.add(Queued(live.id, None))
         self._live[live.id] = live
+        self._reserve(live.id)
+        live.journal.add(Queued(live.id, None))
         self._start(live)
 
     def start_waiting(self) -> None:
         """Start what now can."""
         if not self.is_open:
             return
-        for submission_id in self.backlog.admit(self._reserve):
+        for submission_id in self.backlog.admit(self._reserve, self._may_run):
             self._start(self._live[submission_id])
 
+    def bound(self, client: str, most: int | None) -> None:
+        """From now on so many submissions of that client have a slot at a time; None: as many as there are."""
+        if most is None:
+            self._most_placed.pop(client, None)
+        else:
+            self._most_placed[client] = most
+
+    def _may_run(self, client: str) -> bool:
+        most = self._most_placed.get(client)
+        return most is None or len(self._placed_of.get(client, ())) < most
+
     def _reserve(self, submission_id: str) -> bool:
-        return self._placement.reserve(submission_id, self._live[submission_id].lane)
+        live = self._live[submission_id]
+        if not self._placement.reserve(submission_id, live.lane):
+            return False
+        self._placed_of.setdefault(live.ticket.client, set()).add(submission_id)
+        return True
+
+    def _leave_place(self, live: ActiveSubmission) -> None:
+        self._placement.leave(live.id)
+        placed = self._placed_of.get(live.ticket.client, set())
+        placed.discard(live.id)
+        if not placed:
+            self._placed_of.pop(live.ticket.client, None)
 
     def give_away(self, live: ActiveSubmission, *, stops: bool = False) -> None:
         """It is not this node's any more. `stops`: whatever it has going here ends."""
@@ -132,7 +156,7 @@ class ActiveRegistry:
         if live.expiry:
             live.expiry.cancel()
         self.backlog.leave(live.id)
-        self._placement.leave(live.id)
+        self._leave_place(live)
         self._pace.note_end(self._clock())
         if self.is_open:
             self.start_waiting()

@@ -154,9 +154,15 @@ class Submissions:
         live = self._active.get(submission_id)
         return live.ticket.client if live else None
 
-    def unfinished_of(self, client: str) -> int:
-        """How many of that client wait or run here."""
-        return sum(live.ticket.client == client for live in self._active.all())
+    def unfinished_of(self, client: str) -> tuple[int, int]:
+        """How many of that client wait here, and how many run."""
+        theirs = [live for live in self._active.all() if live.ticket.client == client]
+        running = sum(live.has_slot for live in theirs)
+        return len(theirs) - running, running
+
+    def bound(self, client: str, most_running: int | None) -> None:
+        """From now on so many submissions of that client run at a time; None: as many as there are slots."""
+        self._active.bound(client, most_running)
 
     async def page(self, which: Filter, limit: int) -> tuple[SubmissionSummary, ...]:
         """The newest of those, newest first."""

@@ -40,7 +40,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JS
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The token's name, which its submissions belong to.")]
 
 token = typer.Typer(help="Tokens: who may use a node, and for what.")
-_QUOTA_WORDS = {"unfinished": "unfinished", "per-minute": "per_minute", "highest-priority": "highest_priority"}
+_QUOTA_WORDS = {
+    "running": "running",
+    "queued": "queued",
+    "unfinished": "unfinished",
+    "per-minute": "per_minute",
+    "highest-priority": "highest_priority",
+}
 
 
 class Desk(Protocol):
@@ -66,7 +72,7 @@ def create(
     expires: Annotated[str | None, typer.Option(metavar="TIME", help="It ends after that, such as 90d.")] = None,
     quota: Annotated[
         str | None,
-        typer.Option(metavar="WORD=N,…", help="At most: unfinished at a time, per-minute, highest-priority."),
+        typer.Option(metavar="WORD=N,…", help="At most: running, queued, unfinished; per-minute; highest-priority."),
     ] = None,
     limit: Annotated[
         list[str] | None,
@@ -123,7 +129,9 @@ def parse_quota(text: str) -> Quota:
         word, _, number = part.partition("=")
         field = _QUOTA_WORDS.get(word.strip())
         if field is None or not number.strip().lstrip("-").isdigit():
-            raise BadInput(f"--quota: {part!r} is none; write it like unfinished=4,per-minute=60,highest-priority=0.")
+            raise BadInput(
+                f"--quota: {part!r} is none; write it like running=4,queued=100,per-minute=60,highest-priority=0."
+            )
         found[field] = int(number)
     return Quota.model_validate(found)
 
