@@ -70,9 +70,8 @@ def pair(ccx: RunsCommands, serves: ServesNodes, suite: str, tmp_path: Path) -> 
     name = ("--node", f"{suite}-master")
     assert ccx(*COMMANDS[0].split()[1:], *name).returncode == 0
     token = ccx("token", "create", "root", "--role", "admin", *name).stdout.strip()
-    master = serves(
-        "master", *COMMANDS[1].split()[2:], "--languages", "none", CCX_CLUSTER_PORT="0", CCX_UNSERVED_SECONDS="2"
-    )
+    settings = {"CCX_LANGUAGES": "none", "CCX_CLUSTER_PORT": "0", "CCX_UNSERVED_SECONDS": "2"}
+    master = serves("master", *COMMANDS[1].split()[2:], **settings)
     url = master.url.replace("0.0.0.0", "127.0.0.1")
     master.url = url
     ca = tmp_path / f"state/tls/{suite}-master-authority.pem"  # the cluster's
