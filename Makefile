@@ -9,7 +9,7 @@ help: ## list these targets
 	@echo 'make run sets everything up on Debian or Ubuntu as root, or wherever a Docker engine answers. All targets:'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1#\2/p' Makefile | awk -F'#' '{printf "%-12s %s\n", $$1, $$2}'
 
-.PHONY: help test-fast run test bench soak check cluster format python engine images page gui gui-deps screenshots wheel docs man clean
+.PHONY: help test-engines test-fast run test bench soak check cluster format python engine images page gui gui-deps screenshots wheel docs man clean
 
 run: images ## set up everything, then run the example programs
 	@scripts/run-examples.sh
@@ -17,6 +17,11 @@ run: images ## set up everything, then run the example programs
 test: images gui-deps ## the same set-up, then the whole test suite on the real engine (ARGS='-k memory' for a part)
 	@scripts/setup-tests.sh
 	$(BIN)/pytest -n $(WORKERS) --max-worker-restart=0 $(ARGS)
+
+test-engines: images ## the same programs on Docker engines of other releases, each with its runtimes (needs root)
+	@scripts/setup-tests.sh
+	@scripts/setup-engines.sh
+	$(BIN)/pytest -m engines tests/engines $(ARGS)
 
 test-fast: python gui-deps ## the tests that need no Docker engine, about a minute
 	$(BIN)/pytest -n $(WORKERS) --max-worker-restart=0 tests/unit $(ARGS)

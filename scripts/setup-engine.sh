@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Has a Docker engine answer at DOCKER_HOST or the default socket: the one that is there, else, as root on Debian or Ubuntu, the
+# Has a Docker engine answer: the one that DOCKER_HOST or a Docker context names, or that listens where engines do; else, as root on Debian or Ubuntu, the
 # distribution's, started here. Also what a base image is made with, should no registry answer. Needs .venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,7 +14,7 @@ fail() {
 }
 
 answers() {
-    .venv/bin/python -W ignore -c 'import docker; docker.from_env(timeout=5).ping()' >/dev/null 2>&1
+    .venv/bin/python -W ignore -c 'from ccx_orchestrator.docker_host.engine.client import connect; connect()' >/dev/null 2>&1
 }
 
 # answers_within SECONDS [PID]   … and no longer than that process lives.
@@ -102,7 +102,7 @@ provide_bootstrap() {
     if ! is_debian_root || command -v mmdebstrap >/dev/null; then
         return
     fi
-    if .venv/bin/python -W ignore -c 'import docker; docker.from_env().images.get("debian:trixie-slim")' 2>/dev/null; then
+    if .venv/bin/python -W ignore -c 'from ccx_orchestrator.docker_host.engine.client import connect; connect().images.get("debian:trixie-slim")' 2>/dev/null; then
         return
     fi
     scripts/apt-install.sh mmdebstrap debian-archive-keyring

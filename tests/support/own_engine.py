@@ -23,7 +23,18 @@ START_SECONDS = 60.0
 # An engine that remaps users looks up whose they are: it finds ours, and the host's stay as they are.
 # A rootless one takes a user namespace, in which it may not touch what the host's own engine has in /run.
 # crun refuses a host with both versions of cgroups: a marker has this engine see the first alone.
+# An engine of another release has all its files below one folder, which is its root.
 PREPARE = """
+if [ -e "$0/tree" ]; then
+    root=$(cat "$0/tree")
+    mount --make-rprivate / && mount --bind "$root" "$root" || exit 1
+    for place in dev proc sys; do mount --rbind "/$place" "$root/$place" || exit 1; done
+    mount -t tmpfs tmpfs "$root/tmp" && mount -t tmpfs tmpfs "$root/run" || exit 1
+    if mountpoint -q "$root/sys/fs/cgroup/unified"; then umount "$root/sys/fs/cgroup/unified" || exit 1; fi
+    mkdir -p "$root$0" "$root/tmp/before" && mount --bind "$0" "$root$0" && cd "$root" || exit 1
+    pivot_root . tmp/before && umount -l /tmp/before && exec dockerd "$@"
+    exit 1
+fi
 if [ -e "$0/one-cgroup-version" ] && mountpoint -q /sys/fs/cgroup/unified; then
     mount --make-rprivate / && umount /sys/fs/cgroup/unified || exit 1
 fi
@@ -139,8 +150,12 @@ def _tell_lines(stream: IO[str], told: Told[str]) -> None:
 
 
 @contextmanager
-def own_engine(*options: str, images: tuple[str, ...] = (), disk_bytes: int = 0) -> Iterator[OwnEngine]:
-    """An engine that has these images. With `disk_bytes` its data is on a file system of that size."""
+def own_engine(
+    *options: str, images: tuple[str, ...] = (), disk_bytes: int = 0, tree: Path | None = None
+) -> Iterator[OwnEngine]:
+    """An engine that has these images. With `disk_bytes` its data is on a file system of that size; `tree` has all
+    files of an engine of another release.
+    """
     # Short: the paths of Unix sockets are.
     folder = Path(tempfile.mkdtemp(prefix="ccx-engine-"))
     folder.chmod(0o711)  # a remapped root is not root here
@@ -148,7 +163,9 @@ def own_engine(*options: str, images: tuple[str, ...] = (), disk_bytes: int = 0)
         folder.joinpath("subids").write_text(REMAPPED[1])
     if ROOTLESS in options:
         folder.joinpath("rootless").touch()
-    if CRUN in options:
+    if tree is not None:
+        folder.joinpath("tree").write_text(str(tree))
+    elif CRUN in options:
         folder.joinpath("one-cgroup-version").touch()
     engine = OwnEngine(folder, *options, data=_small_disk(folder, disk_bytes) if disk_bytes else None)
     try:

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse
 
 from ccx.client import Client
-from ccx.errors import NodeUnreachable, NotOfTheCluster
+from ccx.errors import NodeUnreachable, NotOfTheCluster, UnexpectedAnswer
 from ccx.trust import blind_context
-from ccx.wire import NodeRole, Trust
+from ccx.wire import Lease, NodeRole, Trust
 from ccx_orchestrator.access.certificates import KeyPair, make_authority, make_certificate, make_request
 from ccx_orchestrator.access.registrar import Registrar
 from ccx_orchestrator.api.node_port import NodePort
@@ -208,3 +209,26 @@ async def test_what_is_older_than_what_is_known_changes_nothing(tmp_path: Path) 
     assert slave.trust == known
     slave.accept(known.model_copy(update={"revision": known.revision + 1, "revoked": ("x",)}))
     assert slave.trust.revoked == ("x",)
+
+
+async def test_a_node_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
+    registrar = await new_cluster()
+    master = await of_master(registrar, tmp_path / "m", "m")
+    slave = await joined(registrar, tmp_path / "s", "s")
+    app, heard = FastAPI(), []
+
+    @app.put("/v1/leases/m")
+    async def lead_elsewhere(request: Request) -> RedirectResponse:
+        heard.append(request.url.path)
+        return RedirectResponse("/elsewhere", 307)
+
+    @app.put("/elsewhere")
+    async def elsewhere(request: Request) -> None:
+        heard.append(request.url.path)
+
+    socket, url = listen_anywhere()
+    url = url.replace("http:", "https:")
+    async with serving(app, socket, tls=slave.for_callers()), Client(url, tls=master.for_calling(ANY_NODE)) as client:
+        with pytest.raises(UnexpectedAnswer, match="HTTP 307"):
+            await client.renew("m", Lease(seconds=8))
+    assert heard == ["/v1/leases/m"]

@@ -13,6 +13,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from ccx.errors import EngineUnavailable
+from ccx_orchestrator.docker_host.engine.address import Place, engine_place
+
 NOBODY = 65_534
 CONNECT = """
 import os
@@ -72,3 +75,43 @@ def test_where_the_user_may_not_open_it_the_remedy_is_the_group(address: Path) -
     with socket_at(address):
         answer = told(address, NOBODY)
     assert answer.startswith(f"No permission to use the Docker engine at unix://{address}. Run as root, or as a member")
+
+
+# Where it is looked for
+
+
+def test_what_the_user_names_goes_first(tmp_path: Path) -> None:
+    environment = {"DOCKER_HOST": "tcp://10.0.0.1:2375", "DOCKER_CONTEXT": "any"}
+    assert engine_place(environment) == Place("tcp://10.0.0.1:2375")
+
+
+def test_a_context_of_the_docker_command_line_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
+    create = ["docker", "context", "create", "desktop", "--docker", "host=unix:///run/desktop.sock"]
+    subprocess.run(create, check=True, capture_output=True)
+    with socket_at(address):
+        assert engine_place({}, address) == Place(f"unix://{address}")
+        assert engine_place({"DOCKER_CONTEXT": "desktop"}, address) == Place("unix:///run/desktop.sock")
+        subprocess.run(["docker", "context", "use", "desktop"], check=True, capture_output=True)
+        assert engine_place({}, address) == Place("unix:///run/desktop.sock")
+        assert engine_place({"DOCKER_CONTEXT": "default"}, address) == Place(f"unix://{address}")
+    with pytest.raises(EngineUnavailable, match="no Docker context 'nothing'"):
+        engine_place({"DOCKER_CONTEXT": "nothing"})
+
+
+@pytest.mark.parametrize("where", ["run/docker.sock", ".docker/run/docker.sock", ".colima/default/docker.sock"])
+def test_an_engine_of_the_user_alone_is_found_where_there_is_no_other(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    environment = {"HOME": str(address.parent), "XDG_RUNTIME_DIR": str(address.parent / "run")}
+    assert engine_place(environment, address) == Place(f"unix://{address}")
+    own = address.parent / where
+    own.parent.mkdir(parents=True)
+    with socket_at(own):
+        assert engine_place(environment, address) == Place(f"unix://{own}")
+        with socket_at(address):
+            assert engine_place(environment, address) == Place(f"unix://{address}")

@@ -19,7 +19,7 @@ from ccx_orchestrator.background import background
 from ccx_orchestrator.cluster.dispatcher import Dispatcher
 from ccx_orchestrator.cluster.known_node import KnownNode, Source, health_of
 from ccx_orchestrator.domain.limits import Limits
-from ccx_orchestrator.ports.nodes import NodeLink
+from ccx_orchestrator.ports.nodes import NodeLink, NodeRevoked
 
 log = structlog.get_logger(__name__)
 
@@ -208,6 +208,8 @@ class Roster:
         try:
             async with asyncio.timeout(self._times.answer):
                 report = await member.link.renew(self._times.lease * self._stretch)
+        except NodeRevoked as error:
+            return await self._revoked(member, str(error))
         except (CcxError, TimeoutError) as error:
             return await self._not_heard(member, str(error) or "no answer in time")
         member.failures = 0
@@ -241,12 +243,26 @@ class Roster:
         if now - member.silent_since >= self._times.lost * self._stretch:
             self._dispatcher.lose(member.url)
         is_forgotten = member.is_leaving or now - member.silent_since >= self._times.forgotten
-        if is_forgotten and not member.sources & {Source.NAMED, Source.FOUND}:
-            log.info("a node is gone", node=member.name, url=member.url)
-            del self._members[member.url]
-            self._links.pop(member.url, None)
-            await member.link.close()
+        return not (is_forgotten and await self._forget(member))
+
+    async def _revoked(self, member: KnownNode, reason: str) -> bool:
+        """What it told does not count, and what it ran is run elsewhere. It may join anew."""
+        if member.report is not None:
+            log.warning("a node is none of the cluster any more", node=member.name, url=member.url, reason=reason)
+        member.report = None
+        member.failures += 1
+        self._set_health(member, NodeHealth.UNKNOWN)
+        self._dispatcher.lose(member.url)
+        return not await self._forget(member)
+
+    async def _forget(self, member: KnownNode) -> bool:
+        """Call it no more, unless settings or a DNS name have it; whether that is so."""
+        if member.sources & {Source.NAMED, Source.FOUND}:
             return False
+        log.info("a node is gone", node=member.name, url=member.url)
+        del self._members[member.url]
+        self._links.pop(member.url, None)
+        await member.link.close()
         return True
 
     def _is_double(self, member: KnownNode) -> bool:

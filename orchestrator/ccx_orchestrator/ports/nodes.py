@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from ccx import events as wire
+from ccx.errors import CcxError
 from ccx.wire import NodeInfo, NodeReport, Submission, Trust, Usage
 from ccx_orchestrator.domain.plan import Plan
 from ccx_orchestrator.ports.execution import Controls, Emit
@@ -68,6 +69,10 @@ class NodeFull(Exception):
 
 class LanguageLacking(Exception):
     """A node has not got the language, whatever it reported."""
+
+
+class NodeRevoked(CcxError):
+    """A node is none of the cluster any more: nothing it says counts, and it is not waited for."""
 
 
 class NodeLost(Exception):

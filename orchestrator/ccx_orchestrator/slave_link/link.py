@@ -17,6 +17,7 @@ from ccx.errors import (
     CcxError,
     ImageMissing,
     InvalidSubmission,
+    NodeUnreachable,
     QueueFull,
     ShuttingDown,
     UnknownLanguage,
@@ -40,7 +41,7 @@ from ccx_orchestrator.domain.wire_events import from_wire, last_figures
 from ccx_orchestrator.membership.member import Member
 from ccx_orchestrator.membership.node_tls import Expected, NodeContext
 from ccx_orchestrator.ports.execution import Controls, Emit
-from ccx_orchestrator.ports.nodes import LanguageLacking, NodeFull, NodeLost
+from ccx_orchestrator.ports.nodes import LanguageLacking, NodeFull, NodeLost, NodeRevoked
 from ccx_orchestrator.slave_link.event_validator import EventValidator
 
 # Beyond what the steps of a submission may take by their limits: containers, a busy host, a slow way.
@@ -99,6 +100,7 @@ class SlaveLink:
         self._tls = identity.tls(Expected(name=name))
         self._client = identity.client(url, self._tls)
         self._known_trust: int | None = None
+        self._was_revoked = False
 
     async def run(
         self,
@@ -134,7 +136,14 @@ class SlaveLink:
     async def renew(self, seconds: float) -> NodeReport:
         """See `ports.NodeLink`."""
         await self._part_from_revoked()
-        report = await self._client.renew(self._identity.incarnation, self._identity.lease(seconds, self._known_trust))
+        lease = self._identity.lease(seconds, self._known_trust)
+        try:
+            report = await self._client.renew(self._identity.incarnation, lease)
+        except NodeUnreachable as error:
+            if self._was_revoked:
+                raise NodeRevoked(f"it was revoked: {error}") from error
+            raise
+        self._was_revoked = False  # it has joined anew
         self._known_trust = report.trust
         peer = self._tls.peer if self._tls else None
         if peer is not None and peer.name != report.name:
@@ -158,7 +167,7 @@ class SlaveLink:
         member, peer = self._identity.member, self._tls.peer if self._tls else None
         if self._tls is None or member is None or peer is None or not member.is_revoked(peer):
             return
-        self._tls.peer = None
+        self._tls.peer, self._was_revoked = None, True
         before, self._client = self._client, self._identity.client(self._url, self._tls)
         await before.__aexit__()
 

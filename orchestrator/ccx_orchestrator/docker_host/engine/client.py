@@ -5,6 +5,7 @@ are mapped here, once.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ import urllib3
 from docker.errors import APIError, DockerException, NotFound
 
 from ccx.errors import EngineUnavailable, ImageMissing
+from ccx_orchestrator.docker_host.engine.address import HOST_VARIABLE, engine_place
 from ccx_orchestrator.docker_host.engine.transport import Transport
 from ccx_orchestrator.docker_host.engine.unreachable import unreachable
 
@@ -60,6 +62,7 @@ class Engine:
     def __init__(self, client: docker.DockerClient, threads: ThreadPoolExecutor) -> None:
         self.client = client
         self._api = client.api
+        self._address = engine_place().address
         self._transport = Transport(client.api, CALL_SECONDS)
         self._threads = threads
 
@@ -155,7 +158,7 @@ class Engine:
         except NotFound as error:
             raise NotThere(str(error.explanation)) from error
         except (requests.ConnectionError, urllib3.exceptions.ProtocolError, OSError) as error:
-            raise unreachable(error) from error
+            raise unreachable(error, self._address) from error
         except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise EngineUnavailable(f"The Docker engine failed: {_explain(error)}") from error
 
@@ -165,15 +168,18 @@ def _explain(error: Exception) -> str:
 
 
 def connect() -> docker.DockerClient:
-    """A client for the engine that DOCKER_HOST or the default socket reaches. Raises EngineUnavailable, with the
-    remedy.
-    """
+    """A client for the engine that `engine_place` finds. Raises EngineUnavailable, with the remedy."""
+    place = engine_place()
+    seconds = int(START_SECONDS)
     try:
-        client = docker.from_env(timeout=int(START_SECONDS), max_pool_size=THREADS)
+        if os.environ.get(HOST_VARIABLE):  # with its companions, for TLS
+            client = docker.from_env(timeout=seconds, max_pool_size=THREADS)
+        else:
+            client = docker.DockerClient(place.address, tls=place.tls or False, timeout=seconds, max_pool_size=THREADS)
         client.ping()
         client.api.timeout = int(CALL_SECONDS)
     except (DockerException, requests.RequestException, OSError) as error:
-        raise unreachable(error) from error
+        raise unreachable(error, place.address) from error
     return client
 
 

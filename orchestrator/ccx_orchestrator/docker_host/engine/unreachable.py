@@ -5,11 +5,8 @@ listens there, there is no such socket, this user may not open it.
 from __future__ import annotations
 
 import errno
-import os
 
 from ccx.errors import EngineUnavailable
-
-DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 
 _NOT_ALLOWED = (
     "No permission to use the Docker engine at {address}. Run as root, or as a member of the group that owns the socket"
@@ -35,9 +32,8 @@ _SENTENCES = {
 }
 
 
-def unreachable(error: BaseException) -> EngineUnavailable:
-    """What to tell of an engine that this error came from."""
-    address = os.environ.get("DOCKER_HOST") or DEFAULT_ADDRESS
+def unreachable(error: BaseException, address: str) -> EngineUnavailable:
+    """What to tell of the engine at that address that this error came from."""
     number = _number_of(error)
     sentence = _OTHERWISE if number is None else _SENTENCES.get(number, _OTHERWISE)
     return EngineUnavailable(sentence.format(address=address))
