@@ -17,8 +17,8 @@ from bench.programs import Program, hello
 from bench.sides import Node, Runs, docker_run, over_http, pool_is_full
 from tests.engines.kinds import KINDS, LANGUAGES, Kind, engine_of
 
-ROUNDS = 12
-BUSY_SECONDS = 6.0
+ROUNDS = 10
+BUSY_SECONDS = 4.0
 PAUSE_SECONDS = 0.6  # in which a pool fills up again, and a container is cleared away
 
 

@@ -12,7 +12,15 @@ if ! command -v mmdebstrap >/dev/null; then
     scripts/apt-install.sh mmdebstrap
 fi
 # Where this machine's own packages come from.
-mirror=$(apt-get indextargets --format '$(REPO_URI)' | sort -u | head -n 1)
+mirror_of_apt() {
+    # shellcheck disable=SC2016  # apt's own words
+    apt-get indextargets --format '$(REPO_URI)' | sort -u | head -n 1
+}
+mirror=$(mirror_of_apt)
+if [ -z "$mirror" ]; then
+    apt-get -qq update
+    mirror=$(mirror_of_apt)
+fi
 for release in trixie forky; do
     tree=$home/$release
     if [ -x "$tree/usr/sbin/dockerd" ]; then

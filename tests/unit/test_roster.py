@@ -21,7 +21,7 @@ from ccx_orchestrator.domain.dispatch import Capacity, Dispatch
 from ccx_orchestrator.domain.plan import Plan
 from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
 from ccx_orchestrator.ports.execution import Controls, Emit
-from ccx_orchestrator.ports.nodes import NodeLink
+from ccx_orchestrator.ports.nodes import NodeLink, NodeRevoked
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 USAGE = Usage(at=NOW, cpu_percent=1, memory_bytes=1, memory_total_bytes=2, load=0)
@@ -36,12 +36,15 @@ class FakeNode:
     name: str
     incarnation: str = "1"
     is_silent: bool = False
+    is_revoked: bool = False
     is_closed: bool = False
 
     async def run(self, submission_id: str, plan: Plan, emit: Emit, controls: Controls | None = None) -> None:
         raise NotImplementedError
 
     async def renew(self, seconds: float) -> NodeReport:
+        if self.is_revoked:
+            raise NodeRevoked("it was revoked")
         if self.is_silent:
             raise NodeUnreachable("no answer")
         return NodeReport(
@@ -107,6 +110,21 @@ async def test_a_named_node_is_called_until_it_answers() -> None:
         node.is_silent = True
         await until(lambda: healths(roster) == {"a": NodeHealth.SILENT})
     assert node.is_closed
+
+
+async def test_a_node_that_was_revoked_is_gone_at_once_and_a_named_one_may_come_back() -> None:
+    nodes = {"http://a": FakeNode("a"), "http://n": FakeNode("n")}
+    bench = Bench(nodes)
+    async with bench.at_work("http://n") as roster:
+        roster.announced("a", "http://a")
+        await until(lambda: set(healths(roster).values()) == {NodeHealth.OK} and len(bench.links) == 2)
+        for node in nodes.values():
+            node.is_revoked = True
+        await until(lambda: healths(roster) == {"n": NodeHealth.UNKNOWN})
+        assert [member.report for member in roster.members()] == [None]
+        assert nodes["http://a"].is_closed
+        nodes["http://n"].is_revoked = False
+        await until(lambda: healths(roster) == {"n": NodeHealth.OK})
 
 
 async def test_an_announced_node_is_forgotten_when_it_has_left_or_been_silent_for_long() -> None:
