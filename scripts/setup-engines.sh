@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-home=${XDG_CACHE_HOME:-$HOME/.cache}/ccx/engines
+home=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ccx/engines
 packages=docker.io,docker-cli,iptables,ca-certificates,crun,procps
 
 if ! command -v mmdebstrap >/dev/null; then
