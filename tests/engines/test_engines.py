@@ -19,7 +19,9 @@ from ccx.client import Client
 from ccx.events import Output
 from ccx.messages import Terminal
 from ccx.wire import State, Verdict
+from tests.e2e.test_crun import HELLO
 from tests.e2e.test_doctor import findings
+from tests.e2e.test_other_engines import SOME
 from tests.engines.kinds import KINDS, LANGUAGES, Kind, engine_of
 from tests.hostile.test_hostile_programs import ATTACKS
 from tests.support.node import NodeProcess, containers_with, engine_client, eventually, sandboxes_of, submission
@@ -34,27 +36,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-HELLO = {
-    "c": '#include <stdio.h>\nint main(void) { puts("hello"); }\n',
-    "java": 'void main() { IO.println("hello"); }\n',
-    "python": "print('hello')\n",
-}
 SLEEPS = "import time\nprint('on', flush=True)\ntime.sleep(60)\n"
-# One for every limit, and for every wall.
-SOME = (
-    "processes: fork bomb",
-    "processes: daemon that outlives its case",
-    "processes: kill the runner",
-    "processes: busy for ever",
-    "processes: sleep for ever",
-    "outputs: flood of text",
-    "memory: malloc",
-    "files: a file larger than allowed",
-    "files: a symbolic link as artifact",
-    "network: everything there might be to reach",
-    "kernel: calls that must be refused",
-    "secrets: passwords",
-)
 
 
 @dataclass

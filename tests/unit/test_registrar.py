@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ccx.errors import BadInput, InvalidSubmission, NodeExists, NotOfTheCluster, TooManyWrongTokens
 from ccx.wire import JoinRequest, JoinTokenRequest, NodeRole
 from ccx_orchestrator.access.certificates import make_request
-from ccx_orchestrator.access.registrar import WRONG_PER_MINUTE, Registrar, id_of, parse_join_token
+from ccx_orchestrator.access.rates import WRONG_PER_MINUTE
+from ccx_orchestrator.access.registrar import Registrar, id_of, parse_join_token
 from ccx_orchestrator.membership.identity_files import IdentityFiles
 from ccx_orchestrator.store.memory_cluster_records import MemoryClusterRecords
 from tests.support.membership import joined, new_cluster, of_master

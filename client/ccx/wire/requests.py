@@ -277,7 +277,7 @@ class Lease(Request):
     """A master says that it lives, and for how long a node may believe it."""
 
     seconds: Annotated[float, Field(gt=0, le=3600)]
-    trust: Trust | None = Field(default=None, description="Whom to trust, where the node reported another digest.")
+    trust: Trust | None = Field(default=None, description="Whom to trust, where the node reported another revision.")
 
 
 # The names of all fields of a submission, of its parts too: what a misspelt one may have been meant for.

@@ -69,7 +69,7 @@ def is_due(certificate: bytes, authority: bytes, names: Iterable[str], now: date
     have = x509.load_pem_x509_certificate(certificate)
     alternatives = have.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     lacks = set(map(_alternative, names)) - set(alternatives)
-    return bool(lacks) or _is_old(have, now) or not _is_by(have, authority)
+    return bool(lacks) or is_node_due(certificate, authority, now)
 
 
 # Nodes of a cluster
@@ -93,9 +93,11 @@ def sign_request(authority: KeyPair, request: bytes, peer: Peer, now: datetime) 
 
 
 def is_node_due(certificate: bytes, authority: bytes, now: datetime) -> bool:
-    """Whether a node should ask for another one: it is old, or of another authority."""
+    """Whether it is time for another one, whatever names it has: it is old, or of another authority."""
     have = x509.load_pem_x509_certificate(certificate)
-    return _is_old(have, now) or not _is_by(have, authority)
+    life = have.not_valid_after_utc - have.not_valid_before_utc
+    is_old = now > have.not_valid_before_utc + life * RENEWED_AFTER
+    return is_old or have.issuer != x509.load_pem_x509_certificate(authority).subject
 
 
 def peer_name(peer: Peer) -> x509.Name:
@@ -170,15 +172,6 @@ def _key_in(request: bytes) -> ec.EllipticCurvePublicKey | None:
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         return None
     return key if asked.is_signature_valid else None
-
-
-def _is_old(certificate: x509.Certificate, now: datetime) -> bool:
-    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    return now > certificate.not_valid_before_utc + life * RENEWED_AFTER
-
-
-def _is_by(certificate: x509.Certificate, authority: bytes) -> bool:
-    return certificate.issuer == x509.load_pem_x509_certificate(authority).subject
 
 
 def _key_of(key: bytes, passphrase: bytes | None) -> ec.EllipticCurvePrivateKey:

@@ -9,10 +9,10 @@ from datetime import datetime
 from time import monotonic
 from typing import Literal
 
-from ccx.errors import Forbidden, NotOfTheCluster, ProblemError, TooManyWrongTokens, Unauthenticated
+from ccx.errors import Forbidden, NotOfTheCluster, ProblemError, Unauthenticated
 from ccx_orchestrator.access.caller import Caller, Kind
 from ccx_orchestrator.access.peer import Peer
-from ccx_orchestrator.access.rates import PerMinute
+from ccx_orchestrator.access.rates import WrongTokens
 from ccx_orchestrator.access.rights import (
     RIGHTS_OF_ANONYMOUS,
     RIGHTS_OF_NODES,
@@ -32,7 +32,6 @@ Anonymous = Literal["none", "read", "user"]
 # For so long a token that was revoked or has changed may still be taken: the price of not asking the store each time.
 REMEMBERED_SECONDS = 2.0
 REMEMBERED = 10_000
-WRONG_PER_MINUTE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Doorkeeper:
     is_revoked: Callable[[Peer], bool] | None = None
     clock: Callable[[], datetime] = utc_now
     _known: OrderedDict[str, tuple[float, TokenRecord]] = field(default_factory=OrderedDict)
-    _wrong: PerMinute = field(default_factory=PerMinute)
+    _wrong: WrongTokens = field(default_factory=WrongTokens)
 
     @property
     def asks(self) -> bool:
@@ -127,8 +126,7 @@ class Doorkeeper:
         record = await self._find(tokens, digest_of_token(token)) if is_token(token) else None
         if record is not None and (record.expires_at is None or record.expires_at > self.clock()):
             return record
-        if not self._wrong.hit(WRONG_PER_MINUTE, address).is_allowed:
-            raise TooManyWrongTokens("Too many wrong tokens came from your address.", retry_after_seconds=60)
+        self._wrong.count(address, "wrong tokens")
         if record is not None:
             raise Unauthenticated(f"The token {record.name!r} has expired; ask for a new one.")
         reason = "is none of this node's, or was revoked" if is_token(token) else "is mistyped or cut off"

@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ccx.errors import TooManyWrongTokens
+
 if TYPE_CHECKING:
     from limits.strategies import MovingWindowRateLimiter
+
+
+WRONG_PER_MINUTE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +45,15 @@ class PerMinute:
         is_allowed = self._limiter.hit(rate, who)
         window = self._limiter.get_window_stats(rate, who)
         return Count(is_allowed, window.remaining, max(1, round(window.reset_time - time.time())))
+
+
+class WrongTokens:
+    """Slows down who guesses, by address. Right tokens are not counted."""
+
+    def __init__(self) -> None:
+        self._rates = PerMinute()
+
+    def count(self, address: str, what: str) -> None:
+        """One more came from there. Raises TooManyWrongTokens, which says what of."""
+        if not self._rates.hit(WRONG_PER_MINUTE, address).is_allowed:
+            raise TooManyWrongTokens(f"Too many {what} came from your address.", retry_after_seconds=60)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from secrets import token_hex
 
-from ccx.errors import BadInput, NotOfTheCluster, ProblemError, TooManyWrongTokens
+from ccx.errors import BadInput, NotOfTheCluster, ProblemError
 from ccx.trust import fingerprint_of
 from ccx.wire import JoinRequest, JoinToken, JoinTokenRequest, Member, NodeCertificate, NodeRole, Trust
 from ccx_orchestrator.access.certificates import (
@@ -22,7 +21,8 @@ from ccx_orchestrator.access.certificates import (
     sign_request,
 )
 from ccx_orchestrator.access.peer import Peer
-from ccx_orchestrator.access.rates import PerMinute
+from ccx_orchestrator.access.rates import WrongTokens
+from ccx_orchestrator.access.tokens import digest_of_token
 from ccx_orchestrator.ports.cluster_records import (
     AuthorityRecord,
     ClusterRecords,
@@ -34,7 +34,6 @@ from ccx_orchestrator.ports.cluster_records import (
 from ccx_orchestrator.submissions.clock import utc_now
 
 JOIN_PREFIX = "ccxjoin_"
-WRONG_PER_MINUTE = 20
 _SECRET_BYTES = 32
 _JOIN_TOKEN = re.compile(JOIN_PREFIX + r"([0-9a-f]{64})_([0-9a-f]{64})")
 _FIRST = 1
@@ -54,7 +53,7 @@ class Registrar:
     passphrase: str | None = None
     clock: Callable[[], datetime] = utc_now
     port: int | None = None  # at which nodes reach this one
-    _wrong: PerMinute = field(default_factory=PerMinute)
+    _wrong: WrongTokens = field(default_factory=WrongTokens)
 
     # The authority
 
@@ -107,7 +106,9 @@ class Registrar:
         authority = (await self._trusted()).authorities[0]
         secret = token_hex(_SECRET_BYTES)
         expires_at = self.clock() + timedelta(seconds=asked.expires_seconds)
-        await self.records.add_join_token(JoinTokenRecord(_digest(secret), asked.role, expires_at, asked.is_reusable))
+        await self.records.add_join_token(
+            JoinTokenRecord(digest_of_token(secret), asked.role, expires_at, asked.is_reusable)
+        )
         token = f"{JOIN_PREFIX}{secret}_{authority.id}"
         return JoinToken(
             token=token, role=asked.role, expires_at=expires_at, is_reusable=asked.is_reusable, port=self.port
@@ -118,10 +119,9 @@ class Registrar:
         not used up.
         """
         secret = parse_join_token(asked.token)[0]
-        token = await self.records.take_join_token(_digest(secret), self.clock()) if secret else None
+        token = await self.records.take_join_token(digest_of_token(secret), self.clock()) if secret else None
         if token is None:
-            if not self._wrong.hit(WRONG_PER_MINUTE, address).is_allowed:
-                raise TooManyWrongTokens("Too many wrong join tokens came from your address.", retry_after_seconds=60)
+            self._wrong.count(address, "wrong join tokens")
             raise NotOfTheCluster(
                 "The join token is none of this cluster's, was used, or has expired: 'ccx cluster join-command' on a"
                 " master makes another."
@@ -133,9 +133,15 @@ class Registrar:
                 await self.records.add_join_token(token)
             raise
 
-    async def renew(self, peer: Peer, request: bytes) -> NodeCertificate:
-        """A new certificate for a node that has one. Raises NodeNotFound or InvalidSubmission."""
-        return await self._renew(peer, request)
+    async def renew(self, peer: Peer, request: bytes, *, is_master: bool = False) -> NodeCertificate:
+        """A new certificate for a node that has one. `is_master`: it signs for itself. Raises NodeNotFound or
+        InvalidSubmission.
+        """
+
+        async def note(authority: str, end: datetime) -> None:
+            await self.records.renew(peer.enrolment, authority, end)
+
+        return await self._sign(peer, request, note, is_master=is_master)
 
     async def own(self, name: str, before: Peer | None) -> tuple[KeyPair, Trust]:
         """A key and a certificate for the master that asks, which may sign for itself. `before`: whom it was. A master
@@ -149,7 +155,7 @@ class Registrar:
         if mine is not None and mine.is_revoked:
             raise BadInput(f"This node, {name!r}, was revoked: it is none of the cluster any more.")
         if before is not None and mine is not None:
-            made = await self._renew(before, asked.certificate, is_master=True)
+            made = await self.renew(before, asked.certificate, is_master=True)
         else:
             if any(one.name == name and one.role is NodeRole.MASTER and not one.is_revoked for one in members):
                 await self.records.revoke(name)
@@ -162,23 +168,8 @@ class Registrar:
 
     async def members(self) -> tuple[Member, ...]:
         """The nodes that have, or had, a certificate that has not ended."""
-        return tuple(
-            Member(
-                name=one.name,
-                role=one.role,
-                joined_at=one.joined_at,
-                expires_at=one.expires_at,
-                authority=one.authority,
-                is_revoked=one.is_revoked,
-            )
-            for one in await self.records.members(self.clock())
-        )
-
-    async def _renew(self, peer: Peer, request: bytes, *, is_master: bool = False) -> NodeCertificate:
-        async def note(authority: str, end: datetime) -> None:
-            await self.records.renew(peer.enrolment, authority, end)
-
-        return await self._sign(peer, request, note, is_master=is_master)
+        found = await self.records.members(self.clock())
+        return tuple(Member(**{name: getattr(one, name) for name in Member.model_fields}) for one in found)
 
     async def _admit(self, peer: Peer, request: bytes, *, is_master: bool = False) -> NodeCertificate:
         now = self.clock()
@@ -225,10 +216,6 @@ def parse_join_token(token: str) -> tuple[str, str]:
 def id_of(certificate: str) -> str:
     """The SHA-256 of a certificate in PEM, in small hexadecimal digits. Raises BadInput."""
     return fingerprint_of(certificate).replace(":", "").lower()
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _trust_of(trusted: Trusted) -> Trust:

@@ -42,7 +42,7 @@ RIGHTS_OF_NODES: dict[NodeRole, frozenset[Right]] = {
 RIGHTS_OF_ANONYMOUS = {"none": frozenset({Right.OPEN}), "read": _READER, "user": _USER}
 # Where nobody is asked who they are: all but what is for nodes, if those have certificates.
 RIGHTS_WITHOUT_ACCESS_CONTROL = _OVERSEER
-RIGHTS_OF_UNKNOWN_NODES = _OPERATOR | {Right.NODE, Right.CLUSTER}
+RIGHTS_OF_UNKNOWN_NODES = RIGHTS_OF_NODES[NodeRole.MASTER]
 
 
 @dataclass(frozen=True, slots=True)

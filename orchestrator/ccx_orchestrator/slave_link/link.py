@@ -61,7 +61,7 @@ GIVEN_UP = {Verdict.CANCELLED, Verdict.INTERNAL_ERROR}
 
 
 class NodeRefused(CcxError):
-    """A node that answers is not what it says, or is none of the cluster any more."""
+    """A node that answers is not the one that it says."""
 
 
 @dataclass(frozen=True, slots=True)

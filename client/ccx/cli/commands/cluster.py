@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from ccx.cli.commands.token import JsonOption, NodeOption, ServerOption
 from ccx.cli.embedded import local_cluster
 from ccx.cli.options.durations import parse_duration
-from ccx.cli.options.server import client_of
+from ccx.cli.options.server import client_of, named_server
 from ccx.cli.output.columns import columns
 from ccx.cli.standard_streams import write
 from ccx.errors import BadInput
@@ -93,8 +93,8 @@ def rotate(
 
 async def revoke(server: str | None, node: str | None, name: str) -> None:
     """Have a node be none of the cluster any more."""
-    if _is_remote(server, node):
-        async with client_of(server or "") as client:
+    if url := named_server(server, node):
+        async with client_of(url) as client:
             await client.revoke_node(name)
     else:
         async with local_cluster(node) as (registrar, _):
@@ -108,9 +108,9 @@ async def _init(node: str | None) -> str:
 
 async def _join_token(server: str | None, node: str | None, asked: JoinTokenRequest) -> tuple[JoinToken, str]:
     """The token, and the host at which a new node is likely to reach the master."""
-    if _is_remote(server, node):
-        async with client_of(server or "") as client:
-            return await client.create_join_token(asked), address_of(server or "").host
+    if url := named_server(server, node):
+        async with client_of(url) as client:
+            return await client.create_join_token(asked), address_of(url).host
     async with local_cluster(node) as (registrar, settings):
         made = await registrar.make_join_token(asked)
         host = address_of(settings.advertise).host if settings.advertise else _address_of_machine()
@@ -118,8 +118,8 @@ async def _join_token(server: str | None, node: str | None, asked: JoinTokenRequ
 
 
 async def _members(server: str | None, node: str | None) -> tuple[Member, ...]:
-    if _is_remote(server, node):
-        async with client_of(server or "") as client:
+    if url := named_server(server, node):
+        async with client_of(url) as client:
             return await client.members()
     async with local_cluster(node) as (registrar, _):
         return await registrar.members()
@@ -136,12 +136,6 @@ async def _rotate(node: str | None, *, finish: bool, by_force: bool) -> str:
             "slaves that run have certificates of it within a minute ('ccx cluster members'); then 'ccx cluster rotate"
             " --finish'"
         )
-
-
-def _is_remote(server: str | None, node: str | None) -> bool:
-    if server and node:
-        raise BadInput("--node names a node on this machine, --server one that is asked: leave one out.")
-    return bool(server)
 
 
 def _address_of_machine() -> str:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from ccx.cli.embedded import local_tokens
 from ccx.cli.options.durations import parse_duration
 from ccx.cli.options.limit_option import limits_text, parse_limits
-from ccx.cli.options.server import client_of
+from ccx.cli.options.server import client_of, named_server
 from ccx.cli.output.columns import columns
 from ccx.cli.standard_streams import write
 from ccx.errors import BadInput
@@ -138,10 +138,8 @@ def parse_quota(text: str) -> Quota:
 
 @asynccontextmanager
 async def _desk(server: str | None, node: str | None) -> AsyncIterator[Desk]:
-    if server and node:
-        raise BadInput("--node names a node on this machine, --server one that is asked: leave one out.")
-    if server:
-        async with client_of(server) as client:
+    if asked := named_server(server, node):
+        async with client_of(asked) as client:
             yield _RemoteDesk(client)
         return
     async with local_tokens(node) as desk:

@@ -46,6 +46,13 @@ NodesServerOption = Annotated[
 ]
 
 
+def named_server(server: str | None, node: str | None) -> str | None:
+    """The node that is to be asked; None where one on this machine is meant, by name or without. Raises BadInput."""
+    if server and node:
+        raise BadInput("--node names a node on this machine, --server one that is asked: leave one out.")
+    return server or None
+
+
 def client_of(server: str) -> Client:
     """A client of that node, with the token and the authority that the environment or `ccx login` has for it."""
     credential = credential_of(server)
