@@ -1,14 +1,14 @@
-"""The SDK: one class that speaks a node's native API. The only module of the client that knows HTTP; WebSockets are
-`ccx.interactive`'s.
+"""The SDK: one class that speaks a node's native API. WebSockets are `ccx.interactive`'s.
 
-It raises `ccx.errors.CcxError` and nothing of the HTTP library. It decides nothing: what a program did is in the
-answer's verdict.
+It raises `ccx.errors.CcxError` and nothing of the HTTP library, which `ccx.http_exchange` knows. It decides nothing:
+what a program did is in the answer's verdict.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -17,11 +17,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from ccx.backoff import Backoff
 from ccx.batch import Outcome, run_many
-from ccx.connection_trouble import connection_trouble
 from ccx.errors import CcxError, NodeUnreachable, UnexpectedAnswer, from_problem
 from ccx.events import Done, Event, parse_event, type_of_ndjson
 from ccx.feed import FeedEvent, parse_feed_event
-from ccx.keep_alive import keep_alive
+from ccx.http_exchange import (
+    ANSWER_SECONDS,
+    GarbledAnswer,
+    HttpAnswer,
+    HttpExchange,
+    HttpRequest,
+    HttpxExchange,
+    NoAnswer,
+)
 from ccx.node_address import DEFAULT_SERVER, address_of
 from ccx.trust import tls_context
 from ccx.wire import (
@@ -60,9 +67,6 @@ if TYPE_CHECKING:
     from ccx.interactive import Session
     from ccx.messages import Terminal
 
-CONNECT_SECONDS = 5.0
-KEPT_CONNECTIONS = 64
-ANSWER_SECONDS = 30.0
 RESUMING = Backoff(0.05, 1.0)
 POLLING = Backoff(0.05, 1.0, factor=1.5)
 SILENCE_SECONDS = 45.0  # a node that streams gives a sign of life every 15 s
@@ -71,6 +75,8 @@ RESUME_SECONDS = 30.0  # for how long a lost stream is tried again
 LARGEST_LINE_BYTES = 64 * 2**20
 LARGEST_REPORT_BYTES = 4 * 2**20
 
+# Zipping costs more than it saves between machines of one house.
+ALWAYS_SENT = {"accept-encoding": "identity"}
 _REMEDY = "check the address, or start a node with 'ccx serve'"
 
 T = TypeVar("T")
@@ -97,7 +103,8 @@ class Client:
     `token` is sent with every request, where the node asks who is there. `ca` is a file in PEM, or its text: who may
     have signed the node's certificate, beside the authorities of the system; `tls` says it all instead.
     `uds` is the Unix socket of a node on this machine; then `server_url` plays no part. `headers` go with every
-    request. Proxies named in the environment are not used.
+    request. Proxies named in the environment are not used. `exchange` sends the requests instead of the usual library;
+    it has to be made with the same address, headers and `tls`.
 
     Every method raises `NodeUnreachable` where no answer came, `UnexpectedAnswer` where something else than a ccx node
     answered, and the `ProblemError` the node told of. A connection must stand within 5 s and an answer come within
@@ -115,30 +122,21 @@ class Client:
         tls: ssl.SSLContext | None = None,
         uds: Path | None = None,
         headers: Mapping[str, str] | None = None,
+        exchange: HttpExchange | None = None,
     ) -> None:
         address = httpx2.URL("http://ccx") if uds is not None else address_of(server_url)
         self._where = f"the socket {uds}" if uds is not None else str(address.copy_with(userinfo=b""))
         self._uds = uds
         self._headers = dict(headers or {}) | ({"authorization": f"Bearer {token}"} if token else {})
         self._tls = (tls or tls_context(ca)) if address.scheme == "https" else None
-        self._http = httpx2.AsyncClient(
-            base_url=address,
-            # Zipping costs more than it saves between machines of one house.
-            headers={"accept-encoding": "identity"} | self._headers,
-            transport=httpx2.AsyncHTTPTransport(
-                uds=None if uds is None else str(uds),
-                verify=self._tls or False,
-                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS),
-                socket_options=None if uds is not None else keep_alive(),
-            ),
-        )
+        self._address = address
+        self._exchanges = exchange or HttpxExchange(address, ALWAYS_SENT | self._headers, self._tls, uds)
 
     async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        await self._http.aclose()
+        await self._exchanges.close()
 
     async def submit(self, request: SubmissionRequest, *, wait: bool = True, key: str | None = None) -> Submission:
         """Hand in a program. With `wait` the answer is the finished submission, otherwise the queued one.
@@ -234,7 +232,7 @@ class Client:
         from ccx.interactive import open_session
 
         # Credentials in the address go along.
-        base = self._http.base_url
+        base = self._address
         path = base.path.rstrip("/") + "/v1/interactive"
         address = base.copy_with(scheme="wss" if base.scheme == "https" else "ws", path=path)
         async with open_session(str(address), self._uds, request, terminal, self._headers, self._tls) as session:
@@ -372,24 +370,24 @@ class Client:
         """One request, and its answer as it is."""
         async with self._exchange(method, path, headers={}) as response:
             body = await self._body(response, LARGEST_REPORT_BYTES)
-            if not response.is_success:
+            if not _is_success(response):
                 raise self._refusal(response, body)
             return body
 
     @asynccontextmanager
     async def _stream(
         self, method: str, path: str, *, body: str | None = None, last_event_id: str | None = None, waits: bool = False
-    ) -> AsyncIterator[httpx2.Response]:
+    ) -> AsyncIterator[HttpAnswer]:
         """A request for a stream of events, and its answer as it comes in."""
         headers = {"accept": type_of_ndjson} | ({} if last_event_id is None else {"last-event-id": last_event_id})
         async with self._exchange(method, path, body=body, waits=waits, streams=True, headers=headers) as response:
-            if not response.is_success:
+            if not _is_success(response):
                 raise self._refusal(response, await self._body(response, LARGEST_REPORT_BYTES))
             yield response
 
-    async def _events_in(self, response: httpx2.Response) -> AsyncGenerator[Event]:
+    async def _events_in(self, response: HttpAnswer) -> AsyncGenerator[Event]:
         """The events in a stream, to `Done`. One that ends before is NodeUnreachable."""
-        if response.status_code == httpx2.codes.NO_CONTENT:
+        if response.status == HTTPStatus.NO_CONTENT:
             return
         lines = self._lines(response)
         async for line in lines:
@@ -414,23 +412,17 @@ class Client:
         waits: bool = False,
         streams: bool = False,
         headers: dict[str, str],
-    ) -> AsyncIterator[httpx2.Response]:
+    ) -> AsyncIterator[HttpAnswer]:
         """One request and its answer, not read yet. The one place where the HTTP library's errors become ours."""
         of_body = {} if body is None else {"content-type": type_of_json}
         silence = None if waits else SILENCE_SECONDS if streams else ANSWER_SECONDS
         try:
-            async with self._http.stream(
-                method,
-                path,
-                content=body,
-                headers=of_body | headers,
-                timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, read=silence),
-            ) as response:
+            async with self._exchanges.send(HttpRequest(method, path, of_body | headers, body, silence)) as response:
                 yield response
-        except httpx2.DecodingError as error:
+        except GarbledAnswer as error:
             raise self._unexpected("with a body that cannot be decoded") from error
-        except httpx2.HTTPError as error:
-            raise NodeUnreachable(f"No ccx node answers at {self._where} ({_reason(error)}); {_REMEDY}.") from error
+        except NoAnswer as error:
+            raise NodeUnreachable(f"No ccx node answers at {self._where} ({error}); {_REMEDY}.") from error
 
     @contextmanager
     def _expecting_events(self) -> Iterator[None]:
@@ -440,18 +432,18 @@ class Client:
         except ValidationError as error:
             raise self._unexpected("with something in a stream") from error
 
-    async def _body(self, response: httpx2.Response, most_bytes: int | None = None) -> bytes:
+    async def _body(self, response: HttpAnswer, most_bytes: int | None = None) -> bytes:
         body = bytearray()
-        async for piece in response.aiter_bytes():
+        async for piece in response.pieces():
             body += piece
             if most_bytes is not None and len(body) > most_bytes:
-                raise self._unexpected(f"HTTP {response.status_code} and more than {most_bytes} bytes")
+                raise self._unexpected(f"HTTP {response.status} and more than {most_bytes} bytes")
         return bytes(body)
 
-    async def _lines(self, response: httpx2.Response) -> AsyncGenerator[bytes]:
+    async def _lines(self, response: HttpAnswer) -> AsyncGenerator[bytes]:
         """The lines of a stream. Only a line feed ends one: text in it may have other characters that end lines."""
         rest = bytearray()
-        pieces = response.aiter_bytes()
+        pieces = response.pieces()
         while (piece := await self._next(pieces)) is not None:
             *lines, tail = piece.split(b"\n")
             for line in lines:
@@ -469,18 +461,18 @@ class Client:
         except TimeoutError as error:
             raise NodeUnreachable(f"{self._where} has told nothing for {SILENCE_SECONDS:g} s.") from error
 
-    def _read(self, response: httpx2.Response, body: bytes, shape: TypeAdapter[T]) -> T:
-        if not response.is_success:
+    def _read(self, response: HttpAnswer, body: bytes, shape: TypeAdapter[T]) -> T:
+        if not _is_success(response):
             raise self._refusal(response, body)
-        return self._shaped(shape, body, f"HTTP {response.status_code}")
+        return self._shaped(shape, body, f"HTTP {response.status}")
 
-    def _refusal(self, response: httpx2.Response, body: bytes) -> CcxError:
+    def _refusal(self, response: HttpAnswer, body: bytes) -> CcxError:
         if not response.headers.get("content-type", "").startswith(type_of_problem):
-            return self._unexpected(f"HTTP {response.status_code}")
+            return self._unexpected(f"HTTP {response.status}")
         try:
             return from_problem(Problem.model_validate_json(body))
         except ValidationError:
-            return self._unexpected(f"HTTP {response.status_code}")
+            return self._unexpected(f"HTTP {response.status}")
 
     def _shaped(self, shape: TypeAdapter[T], body: bytes, what: str = "with something in a stream") -> T:
         try:
@@ -498,11 +490,5 @@ def _end_of(submission: Submission) -> Done:
     return Done(verdict=verdict, message=submission.message, submission=submission)
 
 
-def _reason(error: httpx2.HTTPError) -> str:
-    match error:
-        case httpx2.ConnectTimeout():
-            return f"no connection within {CONNECT_SECONDS:g} s"
-        case httpx2.TimeoutException():
-            return f"no answer within {ANSWER_SECONDS:g} s"
-        case _:
-            return connection_trouble(error)
+def _is_success(response: HttpAnswer) -> bool:
+    return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES

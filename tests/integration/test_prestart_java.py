@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ccx.wire import Verdict
+from ccx_orchestrator.domain.events import StepReport
 from tests.support.cold_and_warm import BothWays, Program, both_ways, observed, reports
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("images")]
@@ -151,12 +152,18 @@ async def test_programs_behave_the_same_both_ways(java: BothWays) -> None:
 
 
 async def test_what_was_done_before_the_program_came_is_not_charged_to_it(java: BothWays) -> None:
+    """To start the machine and to compile once is about a third of the processor time. A neighbour on the host can
+    make any one measurement longer, never shorter: the shortest of some is compared.
+    """
     hello = Program("hello", main(f'{SAY}("Hello");'))
-    events = [await java.events(hello, prestarted=one) for one in (True, False)]
-    (ahead_compile, ahead_run), (plain_compile, plain_run) = map(reports, events)
-    assert ahead_compile.cpu_seconds < 0.6 * plain_compile.cpu_seconds
-    assert ahead_run.cpu_seconds < plain_run.cpu_seconds
-    assert ahead_run.memory_bytes == pytest.approx(plain_run.memory_bytes, rel=0.3)
+    ahead, plain = [[reports(await java.events(hello, prestarted=one)) for _ in range(3)] for one in (True, False)]
+    for step, share in ((0, 0.85), (1, 1.0)):
+        assert _least_cpu_seconds(ahead, step) < share * _least_cpu_seconds(plain, step)
+    assert ahead[0][1].memory_bytes == pytest.approx(plain[0][1].memory_bytes, rel=0.3)
+
+
+def _least_cpu_seconds(runs: list[list[StepReport]], step: int) -> float:
+    return min(reports[step].cpu_seconds for reports in runs)
 
 
 async def test_the_memory_of_a_program_is_its_own(java: BothWays) -> None:

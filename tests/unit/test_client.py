@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ccx import Client
+from ccx.client import ALWAYS_SENT
 from ccx.errors import BadInput, NodeUnreachable, QueueFull, SubmissionNotFound, UnexpectedAnswer
+from ccx.node_address import address_of
 from ccx.wire import SourceFile, State, SubmissionRequest, Verdict
+from ccx_orchestrator.slave_link.aiohttp_exchange import AiohttpExchange
 
 if TYPE_CHECKING:
     from tests.unit.conftest import TinyNode
@@ -24,6 +28,7 @@ LIMITS = {
     "output_bytes": 2**20,
     "file_bytes": 2**26,
 }
+MakesClient = Callable[[str], Client]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n"
 
 
@@ -31,9 +36,21 @@ def document(**fields: Any) -> dict[str, Any]:
     return {"id": "7", "state": "done", "verdict": "ok", "language": "c", "created_at": "2024-01-01T00:00:00Z"} | fields
 
 
-async def test_a_program_is_handed_in_and_its_result_awaited(tiny_node: TinyNode) -> None:
+def _with_aiohttp(url: str) -> Client:
+    """As one node calls another."""
+    return Client(url, exchange=AiohttpExchange(str(address_of(url)), ALWAYS_SENT))
+
+
+@pytest.fixture(params=[Client, _with_aiohttp], ids=["httpx", "aiohttp"])
+def client_of(request: pytest.FixtureRequest) -> MakesClient:
+    """A client of that node, with each library that there is."""
+    made: MakesClient = request.param
+    return made
+
+
+async def test_a_program_is_handed_in_and_its_result_awaited(client_of: MakesClient, tiny_node: TinyNode) -> None:
     tiny_node.says("POST /v1/submissions", document())
-    async with Client(tiny_node.url) as client:
+    async with client_of(tiny_node.url) as client:
         submission = await client.submit(PROGRAM)
     assert submission.verdict is Verdict.OK
     (received,) = tiny_node.received
@@ -42,48 +59,50 @@ async def test_a_program_is_handed_in_and_its_result_awaited(tiny_node: TinyNode
     assert SubmissionRequest.model_validate_json(received.body) == PROGRAM
 
 
-async def test_a_program_is_handed_in_without_waiting(tiny_node: TinyNode) -> None:
+async def test_a_program_is_handed_in_without_waiting(client_of: MakesClient, tiny_node: TinyNode) -> None:
     tiny_node.says("POST /v1/submissions", document(state="queued", verdict=None), status=202)
-    async with Client(tiny_node.url) as client:
+    async with client_of(tiny_node.url) as client:
         submission = await client.submit(PROGRAM, wait=False)
     assert submission.state is State.QUEUED
     assert tiny_node.received[0].query == "wait=false"
 
 
-async def test_what_was_left_at_its_default_is_not_sent_so_that_an_older_node_understands(tiny_node: TinyNode) -> None:
+async def test_what_was_left_at_its_default_is_not_sent_so_that_an_older_node_understands(
+    client_of: MakesClient, tiny_node: TinyNode
+) -> None:
     tiny_node.says("POST /v1/submissions", document())
-    async with Client(tiny_node.url) as client:
+    async with client_of(tiny_node.url) as client:
         await client.submit(PROGRAM)
     assert tiny_node.received[0].document().keys() == {"language", "files"}
 
 
-async def test_waiting_asks_until_the_submission_is_done(tiny_node: TinyNode) -> None:
+async def test_waiting_asks_until_the_submission_is_done(client_of: MakesClient, tiny_node: TinyNode) -> None:
     for state in ("queued", "running", "done"):
         tiny_node.says("GET /v1/submissions/7", document(state=state))
-    async with Client(tiny_node.url) as client:
+    async with client_of(tiny_node.url) as client:
         submission = await client.wait("7")
     assert submission.state is State.DONE
     assert len(tiny_node.received) == 3
 
 
-async def test_an_id_cannot_change_the_address(tiny_node: TinyNode) -> None:
+async def test_an_id_cannot_change_the_address(client_of: MakesClient, tiny_node: TinyNode) -> None:
     tiny_node.says("GET /v1/submissions/a%2F..%3Fb", document())
-    async with Client(tiny_node.url) as client:
+    async with client_of(tiny_node.url) as client:
         assert (await client.submission("a/..?b")).id == "7"
 
 
-async def test_languages_are_listed(tiny_node: TinyNode) -> None:
+async def test_languages_are_listed(client_of: MakesClient, tiny_node: TinyNode) -> None:
     c = {"name": "c", "title": "C", "aliases": ["gcc"], "suffixes": [".c"], "version": "gcc 14", "image": "ccx-c"}
     tiny_node.says("GET /v1/languages", [c | {"default_limits": LIMITS, "highest_limits": LIMITS}])
-    async with Client(tiny_node.url) as client:
+    async with client_of(tiny_node.url) as client:
         (language,) = await client.languages()
     assert (language.name, language.suffixes, language.default_limits.processes) == ("c", (".c",), 64)
 
 
-async def test_health_is_told(tiny_node: TinyNode) -> None:
+async def test_health_is_told(client_of: MakesClient, tiny_node: TinyNode) -> None:
     health = {"status": "ok", "node": "master", "engine": "ok", "running": 1, "queued": 0, "slots": 4}
     tiny_node.says("GET /healthz", health)
-    async with Client(tiny_node.url) as client:
+    async with client_of(tiny_node.url) as client:
         assert (await client.health()).slots == 4
 
 
@@ -105,18 +124,20 @@ async def test_an_address_may_have_a_path_in_front(tiny_node: TinyNode) -> None:
         assert (await client.submission("7")).id == "7"
 
 
-async def test_a_proxy_of_the_environment_is_not_used(tiny_node: TinyNode, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_of_the_environment_is_not_used(
+    client_of: MakesClient, tiny_node: TinyNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     tiny_node.says("GET /v1/submissions/7", document())
-    async with Client(tiny_node.url) as client:
+    async with client_of(tiny_node.url) as client:
         assert (await client.submission("7")).id == "7"
 
 
-async def test_a_problem_document_is_the_error_it_tells_of(tiny_node: TinyNode) -> None:
+async def test_a_problem_document_is_the_error_it_tells_of(client_of: MakesClient, tiny_node: TinyNode) -> None:
     tiny_node.refuses("POST /v1/submissions", "queue-full", 429, "The queue is full.", retry_after_seconds=2.5)
     tiny_node.refuses("GET /v1/submissions/8", "submission-not-found", 404, "No such submission.")
-    async with Client(tiny_node.url) as client:
+    async with client_of(tiny_node.url) as client:
         with pytest.raises(QueueFull, match=r"The queue is full\.") as caught:
             await client.submit(PROGRAM)
         with pytest.raises(SubmissionNotFound):
@@ -124,11 +145,11 @@ async def test_a_problem_document_is_the_error_it_tells_of(tiny_node: TinyNode) 
     assert caught.value.retry_after_seconds == 2.5
 
 
-async def test_a_node_that_is_not_there_is_named_with_a_remedy() -> None:
+async def test_a_node_that_is_not_there_is_named_with_a_remedy(client_of: MakesClient) -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
-        async with Client(url) as client:
+        async with client_of(url) as client:
             with pytest.raises(NodeUnreachable, match=rf"{url}.*start a node with 'ccx serve'"):
                 await client.languages()
 
@@ -139,18 +160,18 @@ async def test_a_unix_socket_that_is_not_there_is_named(tmp_path: Path) -> None:
             await client.languages()
 
 
-async def test_a_name_that_cannot_be_resolved_is_unreachable() -> None:
-    async with Client("http://" + "a" * 70 + ".invalid:80") as client:
+async def test_a_name_that_cannot_be_resolved_is_unreachable(client_of: MakesClient) -> None:
+    async with client_of("http://" + "a" * 70 + ".invalid:80") as client:
         with pytest.raises(NodeUnreachable):
             await client.languages()
 
 
 async def test_a_node_that_does_not_answer_in_time_is_unreachable(
-    tiny_node: TinyNode, monkeypatch: pytest.MonkeyPatch
+    client_of: MakesClient, tiny_node: TinyNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ccx.client.ANSWER_SECONDS", 0.05)
     tiny_node.holds("GET /v1/languages")
-    async with Client(tiny_node.url) as client:
+    async with client_of(tiny_node.url) as client:
         with pytest.raises(NodeUnreachable, match=r"no answer within 0\.05 s"):
             await client.languages()
 
@@ -158,9 +179,11 @@ async def test_a_node_that_does_not_answer_in_time_is_unreachable(
 @pytest.mark.parametrize(
     "reply", [b"", HEAD + b"\r\n[", b"SSH-2.0-OpenSSH_9.2\r\n"], ids=["nothing", "cut off", "not HTTP"]
 )
-async def test_an_answer_that_breaks_off_or_is_no_http_is_unreachable(tiny_node: TinyNode, reply: bytes) -> None:
+async def test_an_answer_that_breaks_off_or_is_no_http_is_unreachable(
+    client_of: MakesClient, tiny_node: TinyNode, reply: bytes
+) -> None:
     tiny_node.says_bytes("GET /v1/languages", reply)
-    async with Client(tiny_node.url) as client:
+    async with client_of(tiny_node.url) as client:
         with pytest.raises(NodeUnreachable, match=tiny_node.url):
             await client.languages()
 
@@ -178,18 +201,18 @@ async def test_an_answer_that_breaks_off_or_is_no_http_is_unreachable(tiny_node:
     ],
 )
 async def test_an_answer_of_something_else_than_a_node_is_unexpected(
-    tiny_node: TinyNode, status: int, body: Any, content_type: str
+    client_of: MakesClient, tiny_node: TinyNode, status: int, body: Any, content_type: str
 ) -> None:
     tiny_node.says("GET /v1/languages", body, status, content_type)
-    async with Client(tiny_node.url) as client:
+    async with client_of(tiny_node.url) as client:
         with pytest.raises(UnexpectedAnswer, match=rf"{tiny_node.url}.*HTTP {status}.*check the address"):
             await client.languages()
 
 
-async def test_an_answer_that_cannot_be_decoded_is_unexpected(tiny_node: TinyNode) -> None:
+async def test_an_answer_that_cannot_be_decoded_is_unexpected(client_of: MakesClient, tiny_node: TinyNode) -> None:
     reply = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\nConnection: close\r\n\r\nnope"
     tiny_node.says_bytes("GET /v1/languages", reply)
-    async with Client(tiny_node.url) as client:
+    async with client_of(tiny_node.url) as client:
         with pytest.raises(UnexpectedAnswer, match="cannot be decoded"):
             await client.languages()
 
@@ -200,10 +223,10 @@ def test_what_is_no_address_is_refused_with_an_example(address: str) -> None:
         Client(address)
 
 
-async def test_a_password_in_the_address_is_not_shown() -> None:
+async def test_a_password_in_the_address_is_not_shown(client_of: MakesClient) -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
-        async with Client(f"http://me:secret@127.0.0.1:{deaf.getsockname()[1]}") as client:
+        async with client_of(f"http://me:secret@127.0.0.1:{deaf.getsockname()[1]}") as client:
             with pytest.raises(NodeUnreachable) as caught:
                 await client.languages()
     assert "secret" not in str(caught.value)

@@ -32,9 +32,9 @@ class Phase(Enum):
 class ActiveSubmission:
     """One that has not ended, or still holds its slot.
 
-    `is_stored` is set when the store has it; `is_claimed` says that no other node may run it, `claiming` settles that
-    and `attempt`. `task` runs it, for as long as it holds a slot. `last_told` is set when nothing more will be told of
-    what ran, after an end that came from outside.
+    `lane` is where it can run. `is_stored` is set when the store has it; `is_claimed` says that no other node may run
+    it, `claiming` settles that and `attempt`. `task` runs it, for as long as it holds a slot. `last_told` is set when
+    nothing more will be told of what ran, after an end that came from outside.
     """
 
     ticket: Ticket
@@ -42,6 +42,7 @@ class ActiveSubmission:
     journal: Journal
     attempt: int
     is_claimed: bool
+    lane: Lane
     context: RequestContext = NOBODY
     is_stored: asyncio.Event = field(default_factory=asyncio.Event)
     last_told: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,7 +59,8 @@ class ActiveSubmission:
         """One that is about to wait or to run. Claiming counts the attempt up, and its journal is of that one."""
         transcript = Transcript(ticket.id, plan, ticket.created_at)
         journal = Journal(ticket.attempt if is_claimed else ticket.attempt + 1)
-        return cls(ticket, transcript, journal, ticket.attempt, is_claimed, context)
+        lane = Lane.of(plan, is_forwarded=context.master is not None)
+        return cls(ticket, transcript, journal, ticket.attempt, is_claimed, lane, context)
 
     @property
     def has_slot(self) -> bool:
@@ -121,11 +123,6 @@ class ActiveSubmission:
     def is_attended(self) -> bool:
         """Whether somebody waits for it who could not ask again."""
         return self.context.is_attended or self.console is not None
-
-    @property
-    def lane(self) -> Lane:
-        """Where it can run."""
-        return Lane.of(self.transcript.plan, is_forwarded=self.master is not None)
 
     @property
     def id(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
+import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -31,6 +32,9 @@ BURIALS_AT_ONCE = 2
 MOST_UNBURIED = 64
 # For a container to end by itself. To kill it the engine would start one more process.
 END_SECONDS = 1.0
+# The engine's own end of a container, and what its kernel said, are told apart from the end of its streams.
+DEATH_PAUSES_SECONDS = (0.05, 0.15, 0.3, 0.5)
+KILLED = 128 + signal.SIGKILL
 # A uid of its own for every sandbox that lives at the same time: limits that the kernel counts by uid stay apart.
 FIRST_UID = 20_000
 UIDS = 10_000
@@ -64,8 +68,18 @@ class Sandbox:
         return replace(limits, memory_bytes=self.spec.memory_bytes, processes=self.spec.processes)
 
     async def death(self) -> Death | None:
-        """How the container ended, None while it runs."""
-        return await self._engine.death(self.name)
+        """How the container ended, None where it runs on or is gone.
+
+        The engine hears of the end of a container, and apart from that of its reason, after the streams have closed.
+        One that was killed is looked at again, until there is a reason or there will be none.
+        """
+        death = await self._engine.death(self.name)
+        for seconds in DEATH_PAUSES_SECONDS:
+            if death is not None and (death.out_of_memory or death.exit_code != KILLED):
+                break
+            await asyncio.sleep(seconds)
+            death = await self._engine.death(self.name)
+        return death
 
 
 class Sandboxes:

@@ -47,7 +47,7 @@ class Entry:
     id: EventId
     told: Told
     ended: Submission | None = None
-    _json: bytes = b""
+    _json: bytes = field(default=b"", compare=False)
 
     @property
     def kind(self) -> str:

@@ -38,9 +38,8 @@ async def from_bytes(data: bytes, submission: Submission) -> Journal:
 
 
 def _to_bytes(attempt: int, entries: Iterable[Entry]) -> bytes:
-    told = [_without_data(entry.told) for entry in entries]
-    lines = [[size, to_wire(event, attempt=attempt).model_dump(mode="json")] for event, size in told]
-    return zlib.compress(json.dumps({"attempt": attempt, "events": lines}).encode(), _FAST)
+    lines = b",".join(b"[%d,%b]" % _size_and_document(entry) for entry in entries)
+    return zlib.compress(b'{"attempt":%d,"events":[%b]}' % (attempt, lines), _FAST)
 
 
 def _from_bytes(data: bytes, submission: Submission) -> Journal:
@@ -64,10 +63,15 @@ def _entries(attempt: int, told: list[Told], submission: Submission) -> Iterator
         yield Entry(EventId(attempt, number), event, submission if isinstance(event, Finished) else None)
 
 
-def _without_data(told: Told) -> tuple[Told, int]:
-    if isinstance(told, Output | ArtifactSent):
-        return replace(told, data=b""), len(told.data)
-    return told, 0
+def _size_and_document(entry: Entry) -> tuple[int, bytes]:
+    match entry.told:
+        case Output() | ArtifactSent() as told:
+            without_data = to_wire(replace(told, data=b""), attempt=entry.id.attempt)
+            return len(told.data), without_data.model_dump_json().encode()
+        case Finished() as told:
+            return 0, to_wire(told).model_dump_json().encode()  # without the result
+        case _:
+            return 0, entry.json  # which who follows has made already
 
 
 class _Outputs:
