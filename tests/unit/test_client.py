@@ -223,6 +223,15 @@ def test_what_is_no_address_is_refused_with_an_example(address: str) -> None:
         Client(address)
 
 
+async def test_a_closed_connection_to_other_nodes_is_unreachable(tiny_node: TinyNode) -> None:
+    client = _with_aiohttp(tiny_node.url)
+    with pytest.raises(UnexpectedAnswer):
+        await client.languages()
+    await client.__aexit__()
+    with pytest.raises(NodeUnreachable, match="not called any more"):
+        await client.languages()
+
+
 async def test_a_password_in_the_address_is_not_shown(client_of: MakesClient) -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))

@@ -64,6 +64,8 @@ class AiohttpExchange:
     @asynccontextmanager
     async def send(self, request: HttpRequest) -> AsyncIterator[HttpAnswer]:
         """See `HttpExchange`."""
+        if self._session.closed:  # while something still wanted to tell the other side of its end
+            raise NoAnswer("it is not called any more")
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=request.silence_seconds)
         url = yarl.URL(self._address + request.path, encoded=True)
         try:
@@ -91,6 +93,8 @@ def _in_our_words(error: Exception, request: HttpRequest) -> NoAnswer | GarbledA
             return NoAnswer(f"no connection within {CONNECT_SECONDS:g} s")
         case aiohttp.ServerTimeoutError():
             return NoAnswer(said_nothing(request))
+        case aiohttp.ClientConnectorCertificateError():  # is an error of ssl by its class, and not by what it has
+            return NoAnswer(connection_trouble(error.certificate_error))
         case _ if any(isinstance(cause, ContentEncodingError) for cause in causes_of(error)):
             return GarbledAnswer(str(error))
         case _:
