@@ -41,3 +41,9 @@ def test_it_has_a_page_for_each_document_and_a_search(site: Path) -> None:
 def test_it_opens_without_the_internet(site: Path) -> None:
     loaded = {(path.name, url) for path in site.glob("*.html") for url in LOADED.findall(path.read_text("utf-8"))}
     assert loaded == set()
+
+
+def test_every_table_is_shown_as_one(site: Path) -> None:
+    """One without an empty line before it would be a paragraph of vertical bars."""
+    bare = [path.name for path in site.glob("*.html") if re.search(r"\|\s*:?-{2,}", path.read_text("utf-8"))]
+    assert bare == []
