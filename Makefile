@@ -18,7 +18,7 @@ test: images gui-deps ## the same set-up, then the whole test suite on the real 
 	@scripts/setup-tests.sh
 	$(BIN)/pytest -n $(WORKERS) --max-worker-restart=0 $(ARGS)
 
-test-engines: images ## the same programs on Docker engines of other releases, each with its runtimes (needs root)
+test-engines: images gui-deps ## the same programs on Docker engines of other releases, each with its runtimes (needs root)
 	@scripts/setup-tests.sh
 	@scripts/setup-engines.sh
 	$(BIN)/pytest -m engines tests/engines $(ARGS)
