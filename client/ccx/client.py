@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -24,9 +25,9 @@ from ccx.http_exchange import (
     ANSWER_SECONDS,
     GarbledAnswer,
     HttpAnswer,
-    HttpExchange,
     HttpRequest,
     HttpxExchange,
+    MakesExchange,
     NoAnswer,
 )
 from ccx.node_address import DEFAULT_SERVER, address_of
@@ -75,8 +76,6 @@ RESUME_SECONDS = 30.0  # for how long a lost stream is tried again
 LARGEST_LINE_BYTES = 64 * 2**20
 LARGEST_REPORT_BYTES = 4 * 2**20
 
-# Zipping costs more than it saves between machines of one house.
-ALWAYS_SENT = {"accept-encoding": "identity"}
 _REMEDY = "check the address, or start a node with 'ccx serve'"
 
 T = TypeVar("T")
@@ -103,8 +102,8 @@ class Client:
     `token` is sent with every request, where the node asks who is there. `ca` is a file in PEM, or its text: who may
     have signed the node's certificate, beside the authorities of the system; `tls` says it all instead.
     `uds` is the Unix socket of a node on this machine; then `server_url` plays no part. `headers` go with every
-    request. Proxies named in the environment are not used. `exchange` sends the requests instead of the usual library;
-    it has to be made with the same address, headers and `tls`.
+    request. Proxies named in the environment are not used. `exchange` makes what sends the requests, in place of the
+    usual library; it uses no Unix socket.
 
     Every method raises `NodeUnreachable` where no answer came, `UnexpectedAnswer` where something else than a ccx node
     answered, and the `ProblemError` the node told of. A connection must stand within 5 s and an answer come within
@@ -122,7 +121,7 @@ class Client:
         tls: ssl.SSLContext | None = None,
         uds: Path | None = None,
         headers: Mapping[str, str] | None = None,
-        exchange: HttpExchange | None = None,
+        exchange: MakesExchange | None = None,
     ) -> None:
         address = httpx2.URL("http://ccx") if uds is not None else address_of(server_url)
         self._where = f"the socket {uds}" if uds is not None else str(address.copy_with(userinfo=b""))
@@ -130,13 +129,16 @@ class Client:
         self._headers = dict(headers or {}) | ({"authorization": f"Bearer {token}"} if token else {})
         self._tls = (tls or tls_context(ca)) if address.scheme == "https" else None
         self._address = address
-        self._exchanges = exchange or HttpxExchange(address, ALWAYS_SENT | self._headers, self._tls, uds)
+        # Zipping costs more than it saves between machines of one house.
+        always = {"accept-encoding": "identity"} | self._headers
+        make_exchange = exchange or partial(HttpxExchange, uds=uds)
+        self._exchange = make_exchange(address, always, self._tls)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        await self._exchanges.close()
+        await self._exchange.close()
 
     async def submit(self, request: SubmissionRequest, *, wait: bool = True, key: str | None = None) -> Submission:
         """Hand in a program. With `wait` the answer is the finished submission, otherwise the queued one.
@@ -363,14 +365,14 @@ class Client:
     ) -> T:
         """One request, and its answer in that shape."""
         headers = {} if key is None else {"idempotency-key": key}
-        async with self._exchange(method, path, body=body, waits=waits, headers=headers) as response:
+        async with self._request(method, path, body=body, waits=waits, headers=headers) as response:
             return self._read(response, await self._body(response, most_bytes), shape)
 
     async def _plain(self, method: str, path: str) -> bytes:
         """One request, and its answer as it is."""
-        async with self._exchange(method, path, headers={}) as response:
+        async with self._request(method, path, headers={}) as response:
             body = await self._body(response, LARGEST_REPORT_BYTES)
-            if not _is_success(response):
+            if not response.is_success:
                 raise self._refusal(response, body)
             return body
 
@@ -380,8 +382,8 @@ class Client:
     ) -> AsyncIterator[HttpAnswer]:
         """A request for a stream of events, and its answer as it comes in."""
         headers = {"accept": type_of_ndjson} | ({} if last_event_id is None else {"last-event-id": last_event_id})
-        async with self._exchange(method, path, body=body, waits=waits, streams=True, headers=headers) as response:
-            if not _is_success(response):
+        async with self._request(method, path, body=body, waits=waits, streams=True, headers=headers) as response:
+            if not response.is_success:
                 raise self._refusal(response, await self._body(response, LARGEST_REPORT_BYTES))
             yield response
 
@@ -403,7 +405,7 @@ class Client:
         raise NodeUnreachable(f"{self._where} ended its stream of events before the submission had ended.")
 
     @asynccontextmanager
-    async def _exchange(
+    async def _request(
         self,
         method: str,
         path: str,
@@ -417,7 +419,7 @@ class Client:
         of_body = {} if body is None else {"content-type": type_of_json}
         silence = None if waits else SILENCE_SECONDS if streams else ANSWER_SECONDS
         try:
-            async with self._exchanges.send(HttpRequest(method, path, of_body | headers, body, silence)) as response:
+            async with self._exchange.send(HttpRequest(method, path, of_body | headers, body, silence)) as response:
                 yield response
         except GarbledAnswer as error:
             raise self._unexpected("with a body that cannot be decoded") from error
@@ -434,7 +436,7 @@ class Client:
 
     async def _body(self, response: HttpAnswer, most_bytes: int | None = None) -> bytes:
         body = bytearray()
-        async for piece in response.pieces():
+        async for piece in response.pieces:
             body += piece
             if most_bytes is not None and len(body) > most_bytes:
                 raise self._unexpected(f"HTTP {response.status} and more than {most_bytes} bytes")
@@ -443,7 +445,7 @@ class Client:
     async def _lines(self, response: HttpAnswer) -> AsyncGenerator[bytes]:
         """The lines of a stream. Only a line feed ends one: text in it may have other characters that end lines."""
         rest = bytearray()
-        pieces = response.pieces()
+        pieces = response.pieces
         while (piece := await self._next(pieces)) is not None:
             *lines, tail = piece.split(b"\n")
             for line in lines:
@@ -462,7 +464,7 @@ class Client:
             raise NodeUnreachable(f"{self._where} has told nothing for {SILENCE_SECONDS:g} s.") from error
 
     def _read(self, response: HttpAnswer, body: bytes, shape: TypeAdapter[T]) -> T:
-        if not _is_success(response):
+        if not response.is_success:
             raise self._refusal(response, body)
         return self._shaped(shape, body, f"HTTP {response.status}")
 
@@ -488,7 +490,3 @@ def _end_of(submission: Submission) -> Done:
     """The last event of a submission that has ended."""
     verdict = submission.verdict or Verdict.INTERNAL_ERROR
     return Done(verdict=verdict, message=submission.message, submission=submission)
-
-
-def _is_success(response: HttpAnswer) -> bool:
-    return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES

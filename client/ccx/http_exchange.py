@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 import httpx2
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 KEPT_CONNECTIONS = 64
+NOT_CONNECTED = f"no connection within {CONNECT_SECONDS:g} s"
 
 
 class NoAnswer(Exception):
@@ -30,19 +33,18 @@ class GarbledAnswer(Exception):
     """The body of an answer is not what its head says."""
 
 
-class HttpAnswer(Protocol):
-    """The head of an answer, and its body as it comes in."""
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """The head of an answer, and its body as it comes in, to be read once. `headers` are found by names in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: AsyncIterator[bytes]
 
     @property
-    def status(self) -> int:
-        """The code of HTTP."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """By names in any case."""
-
-    def pieces(self) -> AsyncIterator[bytes]:
-        """The body. Raises NoAnswer or GarbledAnswer."""
+    def is_success(self) -> bool:
+        """Whether its code is one of 2xx."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +62,13 @@ class HttpExchange(Protocol):
     """Sends requests to one server. Follows no redirects, keeps no cookies, uses no proxy, and keeps connections."""
 
     def send(self, request: HttpRequest) -> AbstractAsyncContextManager[HttpAnswer]:
-        """The answer, whose body may be read within the context. Raises NoAnswer or GarbledAnswer."""
+        """The answer; its body may be read within the context. Raises NoAnswer or GarbledAnswer, also for the body."""
 
     async def close(self) -> None:
         """Close all connections."""
 
 
-@dataclass(frozen=True, slots=True)
-class _HttpxAnswer:
-    response: httpx2.Response
-
-    @property
-    def status(self) -> int:
-        return self.response.status_code
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self.response.headers
-
-    def pieces(self) -> AsyncIterator[bytes]:
-        return self.response.aiter_bytes()
+MakesExchange = Callable[[httpx2.URL, "Mapping[str, str]", "ssl.SSLContext | None"], HttpExchange]
 
 
 class HttpxExchange:
@@ -113,7 +102,7 @@ class HttpxExchange:
             async with self._http.stream(
                 request.method, request.path, content=request.body, headers=request.headers, timeout=timeout
             ) as response:
-                yield _HttpxAnswer(response)
+                yield HttpAnswer(response.status_code, response.headers, response.aiter_bytes())
         except httpx2.DecodingError as error:
             raise GarbledAnswer(str(error)) from error
         except httpx2.HTTPError as error:
@@ -132,7 +121,7 @@ def said_nothing(request: HttpRequest) -> str:
 def _reason(error: httpx2.HTTPError, request: HttpRequest) -> str:
     match error:
         case httpx2.ConnectTimeout():
-            return f"no connection within {CONNECT_SECONDS:g} s"
+            return NOT_CONNECTED
         case httpx2.TimeoutException():
             return said_nothing(request)
         case _:

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ccx import Client
-from ccx.client import ALWAYS_SENT
 from ccx.errors import BadInput, NodeUnreachable, QueueFull, SubmissionNotFound, UnexpectedAnswer
-from ccx.node_address import address_of
 from ccx.wire import SourceFile, State, SubmissionRequest, Verdict
 from ccx_orchestrator.slave_link.aiohttp_exchange import AiohttpExchange
 
@@ -38,7 +36,7 @@ def document(**fields: Any) -> dict[str, Any]:
 
 def _with_aiohttp(url: str) -> Client:
     """As one node calls another."""
-    return Client(url, exchange=AiohttpExchange(str(address_of(url)), ALWAYS_SENT))
+    return Client(url, exchange=AiohttpExchange)
 
 
 @pytest.fixture(params=[Client, _with_aiohttp], ids=["httpx", "aiohttp"])

@@ -10,7 +10,7 @@ from signal import Signals
 from typing import Literal
 
 from ccx import events as wire
-from ccx.client import ALWAYS_SENT, Client
+from ccx.client import Client
 from ccx.errors import (
     BadInput,
     BodyTooLarge,
@@ -86,9 +86,7 @@ class NodeIdentity:
         # A fifth of a second, which a node without others need not spend.
         from ccx_orchestrator.slave_link.aiohttp_exchange import AiohttpExchange
 
-        headers = {FORWARDED_HEADER: self.incarnation}
-        exchange = AiohttpExchange(str(address_of(url)), ALWAYS_SENT | headers, tls)
-        return Client(url, headers=headers, tls=tls, exchange=exchange)
+        return Client(url, headers={FORWARDED_HEADER: self.incarnation}, tls=tls, exchange=AiohttpExchange)
 
     def lease(self, seconds: float, known: int | None) -> Lease:
         """A lease, with whom to trust where the other node knows another revision of that."""
