@@ -3,6 +3,8 @@ MAKEFLAGS += --no-print-directory
 SHELL_SCRIPTS = scripts/*.sh images/rootfs/*.sh images/java/build.sh .ci/run
 BIN = .venv/bin
 WORKERS = 3 # tests that wait run side by side; 0: one after the other
+# Where it is set, each node that starts compiles ccx anew: 0.3 s of its 1.4 s.
+unexport PYTHONDONTWRITEBYTECODE
 
 
 help: ## list these targets
