@@ -55,6 +55,19 @@ static struct strings take_strings(struct reader *reader, bool assignments) {
     return list;
 }
 
+static void take_kernel_limits(struct reader *reader, struct order *order) {
+    order->kernel_limits = take_uint(reader, 1);
+    if (order->kernel_limits > RESOURCES)
+        reader->failed = true;
+    for (uint8_t i = 0; i < order->kernel_limits && !reader->failed; i++) {
+        struct kernel_limit limit = {.resource = take_uint(reader, 1)};
+        limit.most = take_uint(reader, 8);
+        if (limit.resource >= RESOURCES)
+            reader->failed = true;
+        order->kernel_limit[i] = limit;
+    }
+}
+
 static bool is_segment(struct bytes segment) {
     if (segment.size < 1 || segment.size > SEGMENT_MOST)
         return false;
@@ -108,9 +121,7 @@ const char *order_parse(struct bytes payload, struct order *order) {
     order->cpu_us = take_uint(&reader, 8);
     order->wall_us = take_uint(&reader, 8);
     order->output_bytes = take_uint(&reader, 8);
-    order->file_bytes = take_uint(&reader, 8);
-    order->address_bytes = take_uint(&reader, 8);
-    order->open_files = take_uint(&reader, 4);
+    take_kernel_limits(&reader, order);
     order->marker = take_string(&reader);
     order->arguments = take_strings(&reader, false);
     order->environment = take_strings(&reader, true);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-    PROTOCOL_VERSION = 5,
+    PROTOCOL_VERSION = 6,
     FRAME_HEADER = 5,
     FRAME_MOST = 65536,
     CHUNK_MOST = 32768,
@@ -16,6 +16,7 @@ enum {
     PATH_MOST = 4096,
     SEGMENT_MOST = 255,
     SIGNAL_MOST = 64,
+    RESOURCES = 16, /* RLIM_NLIMITS */
 };
 
 enum { FILE_EXECUTABLE = 1, FILE_REPLACES = 2, FILE_FLAGS = 3 };
@@ -40,6 +41,12 @@ struct strings {
     struct bytes wire;
 };
 
+/* What the kernel holds each process to, by its RLIMIT_ number. */
+struct kernel_limit {
+    uint8_t resource;
+    uint64_t most;
+};
+
 /* The payload of `S`, and of `R`, which has but few of the fields; all views point into that payload. */
 struct order {
     uint32_t step;
@@ -47,9 +54,8 @@ struct order {
     uint64_t cpu_us;
     uint64_t wall_us;
     uint64_t output_bytes;
-    uint64_t file_bytes;
-    uint64_t address_bytes; /* 0: as many as there are */
-    uint32_t open_files;
+    uint8_t kernel_limits;
+    struct kernel_limit kernel_limit[RESOURCES];
     uint64_t counted_bytes; /* R */
     struct bytes marker;
     struct strings arguments;

@@ -67,8 +67,10 @@ static bool limit(pid_t pid, int resource, rlim_t most, bool softly) {
 }
 
 static bool set_limits(pid_t pid, const struct order *order, bool softly) {
-    return limit(pid, RLIMIT_FSIZE, order->file_bytes, softly) && limit(pid, RLIMIT_NOFILE, order->open_files, softly) &&
-           limit(pid, RLIMIT_AS, order->address_bytes ? order->address_bytes : RLIM_INFINITY, softly);
+    for (const struct kernel_limit *one = order->kernel_limit; one < order->kernel_limit + order->kernel_limits; one++)
+        if (!limit(pid, one->resource, one->most, softly))
+            return false;
+    return true;
 }
 
 /* When memory is short the program goes, not the runner. Where this is refused the sandbox is lost then, which is no worse than unfair. */

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from ccx.errors import EngineUnavailable, UnknownLanguage
-from ccx.wire import LanguageInfo, Limits, Verdict
+from ccx.wire import LanguageInfo, Verdict
 from ccx_orchestrator.domain.controls import InputEnded, Signalled, Typed, WindowSize
 from ccx_orchestrator.domain.events import EndedBy, Finished, How, Output, Started, StepJudged, StepReport, Stream
 from ccx_orchestrator.domain.language import Language
@@ -160,8 +160,8 @@ class FakeCatalogue:
             suffixes=known.suffixes,
             version="demo 1.0",
             image=known.image,
-            default_limits=Limits(**asdict(known.limits.default)),
-            highest_limits=Limits(**asdict(known.limits.highest)),
+            default_limits=known.limits.default,
+            highest_limits=known.limits.highest,
         )
         return (info,)
 

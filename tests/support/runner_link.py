@@ -94,17 +94,18 @@ class Step:
     wall_seconds: float = 30
     output_bytes: int = MIB
     file_bytes: int = 64 * MIB
-    address_space_bytes: int = 0
+    address_space_bytes: int = 2**64 - 1
     open_files: int = 256
     marker: str = ""
     environment: tuple[str, ...] = ("PATH=/usr/bin:/bin", "LC_ALL=C")
 
     def encoded(self, number: int) -> bytes:
         times = (int(self.cpu_seconds * 1e6), int(self.wall_seconds * 1e6))
-        limits = (*times, self.output_bytes, self.file_bytes, self.address_space_bytes)
+        kernel = {1: self.file_bytes, 7: self.open_files, 9: self.address_space_bytes}
         return b"".join(
             [
-                struct.pack(">IBQQQQQI", number, self.flags, *limits, self.open_files),
+                struct.pack(">IBQQQB", number, self.flags, *times, self.output_bytes, len(kernel)),
+                *(struct.pack(">BQ", resource, most) for resource, most in kernel.items()),
                 str16(self.marker),
                 strings(self.arguments),
                 strings(self.environment),
@@ -373,7 +374,7 @@ def open_sandbox(
             assert process.stdout
             link = RunnerLink(process.stdin.fileno(), process.stdout.fileno())
             ready = link.receive()
-            assert (ready.type, ready.payload[:2]) == ("r", b"\0\5")
+            assert (ready.type, ready.payload[:2]) == ("r", b"\0\6")
             yield Sandbox(name, process, link, ready.payload[2])
         finally:
             subprocess.run(

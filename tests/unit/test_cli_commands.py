@@ -25,6 +25,7 @@ LIMITS = {
     "processes": 64,
     "output_bytes": 2**20,
     "file_bytes": 2**26,
+    "address_space_bytes": None,
 }
 C: dict[str, Any] = {
     "name": "c",

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -12,7 +10,7 @@ from ccx_orchestrator.domain.unserved_lanes import UnservedLanes
 
 C, JAVA = Lane("c"), Lane("java")
 LESS = Limits(cpu_seconds=2, wall_seconds=4, memory_bytes=64 << 20, processes=8, output_bytes=99, file_bytes=99)
-MORE = replace(LESS, memory_bytes=128 << 20)
+MORE = LESS.changed(memory_bytes=128 << 20)
 
 
 def capacity(slots: int, *languages: str, foreign: int = 0, is_open: bool = True) -> Capacity:

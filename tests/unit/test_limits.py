@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from ccx.errors import InvalidSubmission
-from ccx.wire import LimitOverrides
-from ccx_orchestrator.domain.limits import LIMIT_NAMES, Limits, choose_limits
+from ccx.wire import LIMIT_NAMES, LimitOverrides
+from ccx_orchestrator.domain.limits import Limits, choose_limits
 from tests.support.languages import HIGHEST, LIMITS
 
 
@@ -29,6 +30,22 @@ def test_a_limit_below_the_lowest_is_refused() -> None:
         choose_limits(LimitOverrides(memory_bytes=1), LIMITS, {"memory_bytes": 16 << 20}, HIGHEST)
 
 
+def test_both_models_have_the_same_limits() -> None:
+    assert tuple(LimitOverrides.model_fields) == tuple(Limits.model_fields) == LIMIT_NAMES
+
+
+def test_what_is_not_limited_is_above_every_limit() -> None:
+    bounded = LIMITS.changed(address_space_bytes=1 << 30)
+    assert (bounded.are_within(LIMITS), LIMITS.are_within(bounded)) == (True, False)
+    with pytest.raises(InvalidSubmission, match=r"limits\.address_space_bytes: must be at most 1073741824 \(1 GiB\)"):
+        choose_limits(LimitOverrides(address_space_bytes=2 << 30), bounded, {}, bounded)
+
+
+def test_a_limit_that_does_not_exist_is_refused_in_a_folder() -> None:
+    with pytest.raises(ValidationError, match="stack_bytes"):
+        Limits.model_validate(LIMITS.model_dump() | {"stack_bytes": 1})
+
+
 @given(
     asked=st.builds(
         LimitOverrides,
@@ -38,6 +55,7 @@ def test_a_limit_below_the_lowest_is_refused() -> None:
         processes=st.none() | st.integers(1, 512),
         output_bytes=st.none() | st.integers(1, 16 << 20),
         file_bytes=st.none() | st.integers(1, 512 << 20),
+        address_space_bytes=st.none() | st.integers(1, 2**60),
     )
 )
 def test_a_limit_within_the_ceiling_is_exactly_what_was_asked(asked: LimitOverrides) -> None:

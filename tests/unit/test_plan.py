@@ -85,6 +85,8 @@ def test_an_operators_limits_take_the_place_of_the_folders() -> None:
     assert changed.highest.cpu_seconds == limits.highest.cpu_seconds
     lower = limits.changed(LimitChange(default=LimitOverrides(), highest=LimitOverrides(cpu_seconds=0.5)))
     assert (lower.default.cpu_seconds, lower.highest.cpu_seconds) == (0.5, 0.5)
+    bounded = limits.changed(LimitChange(highest=LimitOverrides(address_space_bytes=1 << 30)))
+    assert (bounded.default.address_space_bytes, limits.default.address_space_bytes) == (1 << 30, None)
     with pytest.raises(ValueError, match=r"default\.cpu_seconds is above highest\.cpu_seconds, which is 2"):
         limits.changed(LimitChange(default=LimitOverrides(cpu_seconds=3), highest=LimitOverrides(cpu_seconds=2)))
 
@@ -155,5 +157,5 @@ def test_the_address_space_is_limited_for_cases_alone_and_only_where_it_is_asked
     limits = LimitOverrides(address_space_bytes=7)
     plan = make_plan(request("a.dm", limits=limits), lambda _: language(is_compiled=True))
     assert plan.compile
-    assert [plan.compile.address_space_bytes, plan.cases[0].step.address_space_bytes] == [0, 7]
-    assert make_plan(request("a.dm"), lambda _: language()).cases[0].step.address_space_bytes == 0
+    assert [plan.compile.limits.address_space_bytes, plan.cases[0].step.limits.address_space_bytes] == [None, 7]
+    assert make_plan(request("a.dm"), lambda _: language()).cases[0].step.limits.address_space_bytes is None

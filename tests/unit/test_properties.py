@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import asdict
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ccx.errors import InvalidSubmission
-from ccx.wire import LimitOverrides, Verdict
+from ccx.wire import LIMIT_NAMES, LimitOverrides, Verdict
 from ccx_orchestrator.docker_host.runner.protocol import BrokenFrame, FrameReader
 from ccx_orchestrator.domain.events import EndedBy, How, StepReport
-from ccx_orchestrator.domain.limits import LIMIT_NAMES, choose_limits
+from ccx_orchestrator.domain.limits import choose_limits, number_of
 from ccx_orchestrator.domain.verdicts import judge, judge_compile
 from tests.support.languages import HIGHEST, LIMITS
 
@@ -90,7 +89,7 @@ def test_chosen_limits_are_what_was_asked_and_never_above_the_highest(asked: Lim
     except InvalidSubmission:
         return
     for name in LIMIT_NAMES:
-        assert getattr(chosen, name) <= getattr(HIGHEST, name)
+        assert number_of(chosen, name) <= number_of(HIGHEST, name)
         assert getattr(chosen, name) == (
             getattr(LIMITS, name) if getattr(asked, name) is None else getattr(asked, name)
         )
@@ -100,8 +99,8 @@ def test_chosen_limits_are_what_was_asked_and_never_above_the_highest(asked: Lim
 def test_limits_are_refused_exactly_where_one_is_too_high(asked: LimitOverrides) -> None:
     too_high = {
         f"limits.{name}"
-        for name, highest in asdict(HIGHEST).items()
-        if getattr(asked, name) is not None and getattr(asked, name) > highest
+        for name in LIMIT_NAMES
+        if getattr(asked, name) is not None and getattr(asked, name) > number_of(HIGHEST, name)
     }
     try:
         choose_limits(asked, LIMITS, {}, HIGHEST)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from ccx.wire import SubmissionRequest
 from tests.support.node import NodeProcess, StartsNodes, submission
@@ -202,6 +202,21 @@ async def test_a_submission_has_a_page_of_its_own(page: Page) -> None:
     await expect(page.locator(".cm-content")).to_contain_text("print('mine')")
     await page.goto(f"/s/{'0' * 32}")
     await expect(page.get_by_role("alert")).to_contain_text("There is no such submission here")
+
+
+async def test_a_verdict_of_a_later_release_is_said_by_its_name(page: Page, session_node: NodeProcess) -> None:
+    async with session_node.client() as client:
+        ended = await client.submit(submission("python", "raise SystemExit(3)"))
+
+    async def later(route: Route) -> None:
+        answer = await route.fetch()
+        await route.fulfill(response=answer, body=(await answer.text()).replace('"runtime_error"', '"tea_pot"'))
+
+    await page.route("**/v1/submissions**", later)
+    await page.goto("/submissions")
+    await expect(page.locator("tbody tr").filter(has_text=ended.id[-6:])).to_contain_text("tea pot")
+    await page.goto(f"/s/{ended.id}")
+    await expect(page.locator(".verdict")).to_contain_text("tea pot It exited with status 3.")
 
 
 async def test_the_list_is_live_and_filtered(page: Page, session_node: NodeProcess, browser: Browser) -> None:

@@ -16,7 +16,7 @@ def told_of(result: Submission, asked: LimitOverrides, languages: Iterable[Langu
     """The verdict in a sentence, why, and what was used of what was allowed: a line each."""
     verdict = result.verdict or Verdict.INTERNAL_ERROR
     lines = [say(f"verdict.{verdict}")]
-    if result.message and verdict in _EXPLAINED:
+    if result.message and (verdict in _EXPLAINED or verdict not in set(Verdict)):
         lines.append(result.message.removeprefix("Its output is not the expected one. "))
     shown = next((case for case in result.cases if case.verdict not in {None, Verdict.OK}), None)
     shown = shown or next(iter(result.cases), None)

@@ -13,7 +13,6 @@ from ccx.wire.answers import (
     FieldError,
     Health,
     LanguageInfo,
-    Limits,
     NodeHealth,
     NodeInfo,
     NodeReport,
@@ -46,6 +45,7 @@ from ccx.wire.fields import (
     MAX_FILES,
     MAX_SEGMENT_BYTES,
 )
+from ccx.wire.limits import LIMIT_NAMES, LimitOverrides, Limits
 from ccx.wire.membership import (
     CertificateRequest,
     JoinRequest,
@@ -63,7 +63,6 @@ from ccx.wire.requests import (
     CheckerConvention,
     Commands,
     Lease,
-    LimitOverrides,
     SourceFile,
     SubmissionRequest,
 )
@@ -73,6 +72,7 @@ __all__ = [
     "HIGHEST_PRIORITY",
     "ID_PATTERN",
     "KEY_PATTERN",
+    "LIMIT_NAMES",
     "MAX_FILES",
     "MAX_PAGE",
     "MAX_SEGMENT_BYTES",

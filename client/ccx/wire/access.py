@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ccx.wire.basics import Answer, Request
 from ccx.wire.fields import HIGHEST_PRIORITY
-from ccx.wire.requests import LimitOverrides
+from ccx.wire.limits import LimitOverrides
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$"
 LONGEST_SECONDS = 10 * 366 * 24 * 3600

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from ccx.wire.basics import Answer, Encoding, State, ToldVerdict, decode
+from ccx.wire.limits import Limits
 
 
 class StepUsage(Answer):
@@ -141,17 +142,6 @@ class SubmissionPage(Answer):
 
     submissions: tuple[SubmissionSummary, ...]
     next_cursor: str | None = None
-
-
-class Limits(Answer):
-    """All six limits of a case."""
-
-    cpu_seconds: float
-    wall_seconds: float
-    memory_bytes: int
-    processes: int
-    output_bytes: int
-    file_bytes: int
 
 
 class LanguageInfo(Answer):

@@ -16,12 +16,11 @@ from ccx.wire.fields import (
     MAX_FILES,
     Arguments,
     CallbackUrl,
-    Count,
     Deadline,
     Path,
     Priority,
-    Seconds,
 )
+from ccx.wire.limits import LimitOverrides
 from ccx.wire.membership import Trust
 
 Language = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -48,24 +47,6 @@ class SourceFile(Request):
     def data(self) -> bytes:
         """The file's bytes."""
         return decode(self.content, self.encoding)
-
-
-class LimitOverrides(Request):
-    """Limits a client asks for; what is left out is the language's default. Above the language's ceiling is an error,
-    not a clamp.
-    """
-
-    cpu_seconds: Seconds | None = Field(default=None, description="CPU time of the whole process tree of a case.")
-    wall_seconds: Seconds | None = Field(default=None, description="Time on the clock of a case.")
-    memory_bytes: Count | None = Field(default=None, description="Memory of the sandbox, files in it included.")
-    processes: Count | None = Field(default=None, description="Processes and threads at any one time.")
-    output_bytes: Count | None = Field(default=None, description="Bytes kept of stdout, and as many of stderr.")
-    file_bytes: Count | None = Field(default=None, description="Size of the largest file a case may write.")
-    address_space_bytes: Count | None = Field(
-        default=None,
-        description="Address space of each process of a case: more than that cannot be reserved, and `malloc` fails. "
-        "Left out: not limited.",
-    )
 
 
 CheckerConvention = Literal["kattis", "testlib"]

@@ -4,22 +4,29 @@ import { bytes, text, type Case, type Language, type Submission } from "./api";
 import { requestOf, type Program } from "./program";
 import { COMPILER, download, picture, SHOWN_CHARACTERS, type Output, type Piece, type Run } from "./runner";
 import { languages } from "./state";
-import { say, type Word } from "./words";
+import { say, VERDICTS, type Word } from "./words";
 
 const MEBIBYTE = 1024 * 1024;
 
 type Limits = Language["default_limits"];
 
 export function sentence(verdict: string): string {
-  return say(`verdict.${verdict}` as Word);
+  return said("verdict", verdict);
 }
 
 export function word(verdict: string): string {
-  return say(`word.${verdict}` as Word);
+  return said("word", verdict);
 }
 
-/** Where the node says more than the sentence does. */
-const EXPLAINED = new Set(["runtime_error", "internal_error", "cancelled"]);
+/** One that only a later release knows is said by its name. */
+function said(kind: "verdict" | "word", verdict: string): string {
+  return VERDICTS.includes(verdict) ? say(`${kind}.${verdict}` as Word) : verdict.replaceAll("_", " ");
+}
+
+/** Whether the node says more than the sentence does. */
+function isExplained(verdict: string): boolean {
+  return ["runtime_error", "internal_error", "cancelled"].includes(verdict) || !VERDICTS.includes(verdict);
+}
 
 /** What a case may use: the language's limits, but for those that were asked for. */
 function limitsOf(submission: Submission, sent: Program | undefined): Limits | null {
@@ -41,7 +48,7 @@ export function Verdict({ of: submission, sent }: { of: Submission; sent: Progra
   return (
     <div class={`verdict ${verdict === "ok" ? "good" : "bad"}`}>
       <p>
-        <strong>{sentence(verdict)}</strong> {EXPLAINED.has(verdict) && submission.message}
+        <strong>{sentence(verdict)}</strong> {isExplained(verdict) && submission.message}
       </p>
       {failed?.verdict && <Used of={failed} limits={limitsOf(submission, sent)} />}
     </div>

@@ -2,12 +2,11 @@ import { useEffect, useState } from "preact/hooks";
 import { api, type Summary } from "./api";
 import { word } from "./result";
 import { gaps, languages, onSubmission } from "./state";
-import { say, type Word } from "./words";
+import { say, VERDICTS, type Word } from "./words";
 
 const PAGE = "50";
 const MOST = 500;
 const STATES = ["queued", "running", "done"];
-const VERDICTS = ["ok", "wrong_answer", "compile_error", "runtime_error", "cpu_time_limit", "wall_time_limit", "memory_limit", "output_limit", "process_limit", "cancelled", "internal_error"];
 
 type Filters = Record<"state" | "verdict" | "language", string>;
 

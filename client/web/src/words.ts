@@ -5,6 +5,9 @@ import fr from "../../ccx/words/fr.json";
 
 export type Word = keyof typeof en;
 
+/** The verdicts that have words. A node of a later release may know others. */
+export const VERDICTS = Object.keys(en).flatMap((key) => (key.startsWith("verdict.") ? [key.slice("verdict.".length)] : []));
+
 const WORDS: Record<string, Record<Word, string>> = { en, fr };
 export const TONGUES = Object.keys(WORDS);
 const KEPT = "ccx.tongue";

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ccx.errors import InvalidSubmission, QuotaExceeded
-from ccx.wire import FieldError, LimitOverrides, SubmissionRequest
+from ccx.wire import LIMIT_NAMES, FieldError, LimitOverrides, SubmissionRequest
 from ccx_orchestrator.access.caller import Caller
 from ccx_orchestrator.access.rates import PerMinute
-from ccx_orchestrator.domain.limits import Limits
+from ccx_orchestrator.domain.limits import Limits, number_of
 
 _SHORTLY_SECONDS = 1.0
 
@@ -64,10 +64,10 @@ def held_to(request: SubmissionRequest, most: LimitOverrides, default: Limits) -
     """The request with the token's limits where it says nothing and the language's defaults are above them."""
     lower = {
         name: value
-        for name in LimitOverrides.model_fields
+        for name in LIMIT_NAMES
         if (value := getattr(most, name)) is not None
         and getattr(request.limits, name) is None
-        and getattr(default, name, value + 1) > value
+        and number_of(default, name) > value
     }
     return request.model_copy(update={"limits": request.limits.model_copy(update=lower)}) if lower else request
 
@@ -76,7 +76,7 @@ def _check_limits(request: SubmissionRequest, most: LimitOverrides) -> None:
     """Raises InvalidSubmission where the submission or one of its judges asks for more."""
     asking = {"": request.limits} | {f"{title}.": judge.limits for judge, title in request.judges().items()}
     for prefix, limits in asking.items():
-        for name in LimitOverrides.model_fields:
+        for name in LIMIT_NAMES:
             asked, allowed = getattr(limits, name), getattr(most, name)
             if asked is not None and allowed is not None and asked > allowed:
                 field, message = f"{prefix}limits.{name}", f"is at most {allowed:.15g} for your token"

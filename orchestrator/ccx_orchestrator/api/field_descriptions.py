@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-_BY_NAME = {
+from ccx.wire import LimitOverrides
+
+_LIMITS = {name: field.description for name, field in LimitOverrides.model_fields.items()}
+_BY_NAME = _LIMITS | {
     "aliases": "Other names that it answers to.",
     "args": "Arguments of the program.",
     "artifacts": "The files that were asked for, in that order; for a pattern those that match, by name.",
@@ -33,7 +36,6 @@ _BY_NAME = {
     "expires_seconds": "It ends after so long. Left out: never.",
     "exit_code": "Its exit status. None where it did not exit by itself.",
     "field": "The field, by its path in the request.",
-    "file_bytes": "Size of the largest file it may write.",
     "files": "The sources.",
     "finished_at": "When it ended.",
     "highest_priority": "The highest `priority` it may ask for. None: as the node allows.",
@@ -59,12 +61,10 @@ _BY_NAME = {
     "node": "The node's name.",
     "nodes": "All of them, the one that was asked first.",
     "oom_kills": "Processes that the kernel ended for want of memory.",
-    "output_bytes": "Bytes kept of standard output, and as many of standard error.",
     "per_minute": "Submissions that it may send in a minute. None: as many as the node takes.",
     "pool": "Sandboxes that were started ahead, by language.",
     "port": "Where it is reached, if no `url` says it.",
     "priority": "A higher one goes first.",
-    "processes": "Processes and threads at any one time.",
     "queue_position": "Its place in the queue; 1 is next.",
     "queued": "How many wait.",
     "quota": "What it may use of the node.",

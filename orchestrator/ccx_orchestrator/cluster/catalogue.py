@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 
 from ccx.errors import ImageMissing, UnknownLanguage
-from ccx.wire import LanguageInfo, Limits, NodeReport
+from ccx.wire import LanguageInfo, NodeReport
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.ports.languages import Catalogue
 
@@ -65,4 +64,4 @@ class ClusterCatalogue:
         if (described := self._described(language.name)) is None:
             return language
         own = {"default_limits": described.limits.default, "highest_limits": described.limits.highest}
-        return language.model_copy(update={name: Limits(**asdict(limits)) for name, limits in own.items()})
+        return language.model_copy(update=own)

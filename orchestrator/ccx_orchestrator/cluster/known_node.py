@@ -47,7 +47,8 @@ class KnownNode:
         report = self.report
         if report is None:
             raise AssertionError("nothing was heard of it")
-        highest = {one.name: Limits(**one.highest_limits.model_dump()) for one in report.languages}
+        # Not checked: its limits are its own.
+        highest = {one.name: Limits.model_construct(**one.highest_limits.model_dump()) for one in report.languages}
         return Capacity(
             slots=report.slots,
             foreign=max(0, report.running + report.queued - report.held),

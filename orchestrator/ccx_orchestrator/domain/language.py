@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from ccx.wire import LimitOverrides
-from ccx_orchestrator.domain.limits import LIMIT_NAMES, Limits
+from ccx.wire import LIMIT_NAMES, LimitOverrides
+from ccx_orchestrator.domain.limits import Limits, number_of
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+-]*$", max_length=32)]
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -92,16 +91,17 @@ class LanguageLimits(_Data):
         most = _changed(self.highest, change.highest)
         usual = _changed(self.default, change.default)
         for name in LIMIT_NAMES:
-            if getattr(change.default, name) is not None and getattr(usual, name) > getattr(most, name):
-                raise ValueError(f"default.{name} is above highest.{name}, which is {getattr(most, name):g}")
-            if getattr(most, name) < self.lowest.get(name, 0):
+            highest = number_of(most, name)
+            if getattr(change.default, name) is not None and number_of(usual, name) > highest:
+                raise ValueError(f"default.{name} is above highest.{name}, which is {highest:g}")
+            if highest < self.lowest.get(name, 0):
                 raise ValueError(f"highest.{name} must be at least {self.lowest[name]:g}")
-        bounded = {name: min(getattr(usual, name), getattr(most, name)) for name in LIMIT_NAMES}
-        return self.model_copy(update={"default": Limits(**bounded), "highest": most})
+        lowered = {name: getattr(most, name) for name in LIMIT_NAMES if number_of(usual, name) > number_of(most, name)}
+        return self.model_copy(update={"default": usual.changed(**lowered), "highest": most})
 
 
 def _changed(limits: Limits, overrides: LimitOverrides) -> Limits:
-    return replace(limits, **overrides.model_dump(exclude_none=True))
+    return limits.changed(**overrides.model_dump(exclude_none=True))
 
 
 class Reference(_Data):

@@ -1,59 +1,62 @@
-"""The six limits of a case, and how a client's wishes meet a language's ceiling."""
+"""What a case may use, and how a client's wishes meet a language's ceiling."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from math import inf
 from operator import le
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from ccx import wire
 from ccx.errors import InvalidSubmission
 from ccx.units import bytes_text
-from ccx.wire import FieldError, LimitOverrides
+from ccx.wire import LIMIT_NAMES, FieldError, LimitOverrides
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(wire.Limits):
     """What one process tree may use. Output is counted for stdout and stderr apart; memory includes files in the
     sandbox.
     """
 
-    cpu_seconds: Annotated[float, Field(gt=0)]
-    wall_seconds: Annotated[float, Field(gt=0)]
+    model_config = ConfigDict(extra="forbid")  # a folder's typing error is told
+
     memory_bytes: Annotated[int, Field(ge=6 * 1024 * 1024)]  # the least Docker accepts
-    processes: Annotated[int, Field(gt=0)]
-    output_bytes: Annotated[int, Field(gt=0)]
-    file_bytes: Annotated[int, Field(gt=0)]
 
     def numbers(self) -> tuple[float, ...]:
-        """All of them, in the order of LIMIT_NAMES."""
-        return tuple(getattr(self, name) for name in LIMIT_NAMES)
+        """All of them, in the order of LIMIT_NAMES; infinity for what is not limited."""
+        return tuple(number_of(self, name) for name in LIMIT_NAMES)
 
     def are_within(self, others: Limits) -> bool:
         """Whether none is above that of the others."""
         return all(map(le, self.numbers(), others.numbers()))
 
+    def changed(self, **others: float | None) -> Limits:
+        """The same with other values of some."""
+        return self.model_copy(update=others)
 
-LIMIT_NAMES = tuple(field.name for field in fields(Limits))
+
+def number_of(limits: wire.Limits, name: str) -> float:
+    """That limit; infinity where there is none."""
+    value: float | None = getattr(limits, name)
+    return inf if value is None else value
 
 
 def choose_limits(asked: LimitOverrides, default: Limits, lowest: dict[str, float], highest: Limits) -> Limits:
     """The limits of a submission: what was asked, else the default.
 
     Raises InvalidSubmission, naming every field outside of what the language allows. Nothing is clamped: a user who
-    asks for more
-    than there is should know.
+    asks for more than there is should know.
     """
-    chosen = {name: value for name in LIMIT_NAMES if (value := getattr(asked, name)) is not None}
+    chosen = asked.model_dump(exclude_none=True)
     errors = tuple(
         FieldError(field=f"limits.{name}", message=message)
         for name, value in chosen.items()
-        if (message := _complaint(name, value, lowest.get(name, 0), getattr(highest, name)))
+        if (message := _complaint(name, value, lowest.get(name, 0), number_of(highest, name)))
     )
     if errors:
         raise InvalidSubmission(f"{errors[0].field}: {errors[0].message}.", errors)
-    return Limits(**{name: chosen.get(name, getattr(default, name)) for name in LIMIT_NAMES})
+    return default.changed(**chosen)
 
 
 def _complaint(name: str, value: float, lowest: float, highest: float) -> str | None:

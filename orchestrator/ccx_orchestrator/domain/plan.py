@@ -21,7 +21,6 @@ class PlannedFile:
 class Step:
     """One program to run: what, with what input, within what.
 
-    `address_space_bytes`: of each process; 0: as much as there is.
     `prestarted`: by the program that was started ahead, if there is one. `gives_back`: it serves the next step as well.
     """
 
@@ -29,7 +28,6 @@ class Step:
     limits: Limits
     stdin: bytes = b""
     marker: str = ""
-    address_space_bytes: int = 0
     is_interactive: bool = False
     has_terminal: bool = False
     prestarted: bool = False

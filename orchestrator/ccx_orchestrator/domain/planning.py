@@ -35,7 +35,7 @@ def make_interactive(plan: Plan, request: SubmissionRequest, *, has_terminal: bo
         _refuse("stdin", "cannot be used: a program that is typed to gets its input while it runs")
     highest = plan.language.limits.highest
     wall_seconds = request.limits.wall_seconds or highest.wall_seconds
-    limits = replace(plan.limits, wall_seconds=wall_seconds)
+    limits = plan.limits.changed(wall_seconds=wall_seconds)
     (case,) = plan.cases
     # What was started ahead has pipes for its streams, and an environment without a terminal.
     step = replace(case.step, limits=limits, is_interactive=True, has_terminal=has_terminal, prestarted=False)
@@ -163,7 +163,6 @@ class _Program:
         self.language = language
         self.limits = choose_limits(request.limits, limits.default, limits.lowest, limits.highest)
         self.files = tuple(_planned(file.name or language.source_name, file.data(), language) for file in request.files)
-        self._address_space_bytes = request.limits.address_space_bytes or 0
         self._compile_args = request.compile_args
         self._commands = commands
         if commands and (self._compile_args or run_options):
@@ -230,14 +229,7 @@ class _Program:
         run = self.language.run
         prestarted = is_first and Stage.RUN in self._prestarted
         command = (*self._commands.run, *args) if self._commands else self._fill(run.command, args)
-        return Step(
-            command,
-            self.limits,
-            stdin,
-            run.memory_marker,
-            address_space_bytes=self._address_space_bytes,
-            prestarted=prestarted,
-        )
+        return Step(command, self.limits, stdin, run.memory_marker, prestarted=prestarted)
 
     def _fill(self, command: tuple[str, ...], args: tuple[str, ...]) -> tuple[str, ...]:
         lists = {"{sources}": self._sources, "{args}": args, "{compile_args}": self._compile_args}
@@ -294,6 +286,6 @@ class _Cases:
         if is_beside:
             # It has to be there for as long as the program may take, and then to say what it found.
             wall_seconds = ran.limits.wall_seconds + step.limits.wall_seconds
-            ran = replace(ran, is_interactive=True, limits=replace(ran.limits, wall_seconds=wall_seconds))
+            ran = replace(ran, is_interactive=True, limits=ran.limits.changed(wall_seconds=wall_seconds))
         answer = (case.expected_stdout or "").encode()
         return Judging(self._numbers[judge], ran, step.stdin, answer, is_beside)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from signal import Signals
 from typing import Literal
 
@@ -208,7 +208,7 @@ def _forwarded(plan: Plan) -> SubmissionRequest:
         update={
             "language": plan.language.name,
             # This node's word, whatever the other's usual ones are.
-            "limits": plan.request.limits.model_copy(update=asdict(plan.limits)),
+            "limits": plan.request.limits.model_copy(update=plan.limits.model_dump()),
             "priority": 0,
             "deadline_seconds": None,
             "callback_url": None,

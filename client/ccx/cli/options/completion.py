@@ -9,7 +9,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from ccx.cli.options.limit_option import LIMIT_NAMES
+from ccx.cli.options.limit_option import OPTION_NAMES
 from ccx.errors import CcxError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def ids(incomplete: str) -> list[str]:
 def limits(incomplete: str) -> list[str]:
     """`cpu=2,mem` becomes `cpu=2,memory=`."""
     before, comma, name = incomplete.rpartition(",")
-    return [f"{before}{comma}{limit}=" for limit in LIMIT_NAMES if limit.startswith(name)]
+    return [f"{before}{comma}{limit}=" for limit in OPTION_NAMES if limit.startswith(name)]
 
 
 async def _languages(client: Client) -> list[str]:

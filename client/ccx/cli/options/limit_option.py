@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ccx.errors import BadInput
-from ccx.wire import LimitOverrides
+from ccx.wire import LIMIT_NAMES, LimitOverrides
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,22 +57,17 @@ def _count(text: str) -> int | None:
     return int(text) if _COUNT.fullmatch(text) else None
 
 
-_TIME_FORM = "a time above 0, such as 2, 1.5s or 500ms"
-_BYTES_FORM = "bytes above 0, such as 65536, 64k, 128m or 1g"
-_COUNT_FORM = "a whole number above 0, such as 16"
 _Parse = Callable[[str], float | None]
-
-
-def _kind(field: str) -> tuple[str, _Parse, str]:
-    """What a limit is written like: its unit is at the end of its name."""
-    if field.endswith("_seconds"):
-        return field, _seconds, _TIME_FORM
-    return (field, _bytes, _BYTES_FORM) if field.endswith("_bytes") else (field, _count, _COUNT_FORM)
-
-
-def _option(field: str) -> str:
-    return field.removesuffix("_seconds").removesuffix("_bytes").replace("_", "-")
-
-
-_LIMITS = {_option(field): _kind(field) for field in LimitOverrides.model_fields}
-LIMIT_NAMES = tuple(_LIMITS)
+# By the end of a field's name: how a value is read, what is said where it cannot be, examples for the help.
+_UNITS: dict[str, tuple[_Parse, str, str]] = {
+    "_seconds": (_seconds, "a time above 0, such as 2, 1.5s or 500ms", "2, 1.5s, 500ms"),
+    "_bytes": (_bytes, "bytes above 0, such as 65536, 64k, 128m or 1g", "64k, 128m, 1g"),
+    "": (_count, "a whole number above 0, such as 16", "16"),
+}
+_UNIT_OF = {field: next(filter(field.endswith, _UNITS)) for field in LIMIT_NAMES}
+_LIMITS = {field.removesuffix(unit).replace("_", "-"): (field, *_UNITS[unit][:2]) for field, unit in _UNIT_OF.items()}
+OPTION_NAMES = tuple(_LIMITS)
+HELP = "Limits, with commas or repeated: " + ", ".join(
+    f"{', '.join(name for name, (field, *_) in _LIMITS.items() if _UNIT_OF[field] == unit)} ({examples})"
+    for unit, (_, _, examples) in _UNITS.items()
+)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import ValidationError
 
-from ccx.cli.options import completion, language_choice
+from ccx.cli.options import completion, language_choice, limit_option
 from ccx.errors import BadInput, ImageMissing
 from ccx.wire import Comparison, SubmissionRequest, encode_shortly
 from ccx.wire.complaints import first_complaint
@@ -49,8 +49,7 @@ LimitOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUE",
-        help="Limits, with commas or repeated: cpu, wall (2, 1.5s, 500ms), memory, output, file, "
-        "address-space (64k, 128m, 1g), processes (16).",
+        help=f"{limit_option.HELP}.",
         autocompletion=completion.limits,
     ),
 ]

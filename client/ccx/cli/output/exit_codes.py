@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import signal
 from enum import IntEnum
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from ccx.errors import (
     BadInput,
@@ -97,20 +97,8 @@ def of_submission(submission: Submission) -> int:
             return _of_failure(failed[0]) if failed else _FAILURE_WITHOUT_CODE
         case None:
             return ExitCode.INTERNAL_ERROR
-        case (
-            Verdict.WRONG_ANSWER
-            | Verdict.COMPILE_ERROR
-            | Verdict.CPU_TIME_LIMIT
-            | Verdict.WALL_TIME_LIMIT
-            | Verdict.MEMORY_LIMIT
-            | Verdict.OUTPUT_LIMIT
-            | Verdict.PROCESS_LIMIT
-            | Verdict.CANCELLED
-            | Verdict.INTERNAL_ERROR
-        ) as verdict:
+        case verdict:
             return ExitCode[verdict.name]
-        case never:
-            assert_never(never)
 
 
 def _of_failure(step: StepUsage) -> int:

@@ -12,11 +12,9 @@ from pydantic import ValidationError
 
 from ccx.errors import BadInput, ImageMissing, UnknownLanguage
 from ccx.wire import FieldError, LanguageInfo
-from ccx.wire import Limits as WireLimits
 from ccx.wire.complaints import complaint
 from ccx_orchestrator.docker_host.engine.client import Engine, Image
 from ccx_orchestrator.domain.language import Language, LimitChange
-from ccx_orchestrator.domain.limits import LIMIT_NAMES, Limits
 
 DESCRIPTION = "language.toml"
 NO_CHANGES: Mapping[str, LimitChange] = MappingProxyType({})
@@ -185,10 +183,6 @@ def _info(language: Language, image: Image | None) -> LanguageInfo:
         version=image.version if image else "",
         image=image.id if image else "",
         by_name_only=language.by_name_only,
-        default_limits=_wire(language.limits.default),
-        highest_limits=_wire(language.limits.highest),
+        default_limits=language.limits.default,
+        highest_limits=language.limits.highest,
     )
-
-
-def _wire(limits: Limits) -> WireLimits:
-    return WireLimits(**{name: getattr(limits, name) for name in LIMIT_NAMES})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -9,10 +10,11 @@ from dataclasses import dataclass
 
 from ccx_orchestrator.domain.events import EndedBy, How, StepReport
 from ccx_orchestrator.domain.language import Language
+from ccx_orchestrator.domain.limits import Limits
 from ccx_orchestrator.domain.plan import Step
 from ccx_orchestrator.domain.planning import environment_of, prestart_command
 
-VERSION = 5
+VERSION = 6
 MAX_PAYLOAD = 65_536
 MAX_DATA = 32_768  # bytes of one file or input frame: small enough to interleave, large enough to be cheap
 
@@ -22,10 +24,13 @@ FLAG_RESTORE = 4
 FLAG_PRESTARTED = 8
 FLAG_GIVES_BACK = 16
 FILE_REPLACES = 2
+
 OPEN_FILES = 256
+UNLIMITED = 2**64 - 1  # RLIM_INFINITY
 
 _HEADER = struct.Struct(">IB")
-_STEP = struct.Struct(">IBQQQQQI")
+_STEP = struct.Struct(">IBQQQ")
+_KERNEL_LIMIT = struct.Struct(">BQ")
 _RESULT = struct.Struct(">IBIBQQQQQIIBI")
 _HOW = (How.EXITED, How.SIGNALLED, How.NOT_STARTED)
 _ENDED_BY = (EndedBy.NOTHING, EndedBy.CPU, EndedBy.WALL, EndedBy.STDOUT, EndedBy.STDERR, EndedBy.CANCEL)
@@ -213,7 +218,7 @@ def file_frames(name: str, data: bytes, *, replaces: bool = False) -> Iterator[b
 def step_frame(number: int, step: Step, environment: tuple[str, ...], *, restore: bool) -> tuple[bytes, int]:
     """A step, and how many bytes of its input went along."""
     limits = step.limits
-    words = _str16(step.marker) + _strings(step.command) + _strings(environment)
+    words = kernel_limits(limits) + _str16(step.marker) + _strings(step.command) + _strings(environment)
     inline = step.stdin[: max(0, MAX_PAYLOAD - _STEP.size - len(words))]
     flags = (
         FLAG_INPUT_COMPLETE * (len(inline) == len(step.stdin) and not step.is_interactive)
@@ -222,17 +227,21 @@ def step_frame(number: int, step: Step, environment: tuple[str, ...], *, restore
         | FLAG_PRESTARTED * step.prestarted
         | FLAG_GIVES_BACK * step.gives_back
     )
-    head = _STEP.pack(
-        number,
-        flags,
-        microseconds(limits.cpu_seconds),
-        microseconds(limits.wall_seconds),
-        limits.output_bytes,
-        limits.file_bytes,
-        step.address_space_bytes,
-        OPEN_FILES,
-    )
-    return frame("S", head + words + inline), len(inline)
+    cpu, wall = microseconds(limits.cpu_seconds), microseconds(limits.wall_seconds)
+    return frame("S", _STEP.pack(number, flags, cpu, wall, limits.output_bytes) + words + inline), len(inline)
+
+
+def kernel_limits(limits: Limits) -> bytes:
+    """What the kernel holds each process to, by Linux' number of it (RLIMIT_…, see setrlimit(2)). All of them each
+    time: a program that was started ahead may have had others before.
+    """
+    values = {
+        1: limits.file_bytes,  # FSIZE
+        7: OPEN_FILES,  # NOFILE
+        9: limits.address_space_bytes,  # AS
+    }
+    pairs = ((resource, UNLIMITED if most is None else most) for resource, most in values.items())
+    return bytes((len(values),)) + b"".join(itertools.starmap(_KERNEL_LIMIT.pack, pairs))
 
 
 def prestart_frames(language: Language) -> bytes:

@@ -8,7 +8,6 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -65,7 +64,7 @@ class Sandbox:
         """What a compiler that has these limits is really held to."""
         if not self.spec.runtime.is_fixed:
             return limits
-        return replace(limits, memory_bytes=self.spec.memory_bytes, processes=self.spec.processes)
+        return limits.changed(memory_bytes=self.spec.memory_bytes, processes=self.spec.processes)
 
     async def death(self) -> Death | None:
         """How the container ended, None where it runs on or is gone.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ccx_orchestrator.docker_host.sandboxes.hardening import (
     USUAL,
     Identity,
@@ -19,7 +17,7 @@ from tests.support.languages import LIMITS, language
 MIB = 1 << 20
 FIXED = Runtime("other", is_fixed=True)
 COMPILED = language(is_compiled=True)
-SMALL = replace(LIMITS, memory_bytes=64 * MIB, processes=10)
+SMALL = LIMITS.changed(memory_bytes=64 * MIB, processes=10)
 AHEAD = language().model_copy(
     update={"prestart": Prestart(command=("dm", "wait"), serves=(Stage.RUN,), pays_cold=True)}
 )
@@ -42,7 +40,7 @@ def test_where_limits_cannot_be_changed_a_sandbox_has_exactly_those_of_the_run()
 
 def test_a_standing_sandbox_whose_limits_cannot_be_changed_serves_only_those_who_want_the_same() -> None:
     usual, fixed = standing_spec(COMPILED, "image"), standing_spec(COMPILED, "image", FIXED)
-    fewer = replace(LIMITS, processes=10)
+    fewer = LIMITS.changed(processes=10)
     assert can_serve(usual, spec_for(COMPILED, "image", SMALL))
     assert can_serve(fixed, spec_for(COMPILED, "image", LIMITS, FIXED))
     assert not can_serve(fixed, spec_for(COMPILED, "image", SMALL, FIXED))
@@ -58,7 +56,7 @@ def test_the_kernel_of_such_a_sandbox_counts_its_processes_and_has_room_of_its_o
 
 
 def test_the_runner_and_the_program_can_always_start_there() -> None:
-    config = host_config(spec_for(COMPILED, "image", replace(SMALL, processes=1), FIXED))
+    config = host_config(spec_for(COMPILED, "image", SMALL.changed(processes=1), FIXED))
     assert config["Ulimits"] == [{"Name": "nproc", "Soft": 2, "Hard": 2}]
 
 
