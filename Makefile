@@ -11,7 +11,7 @@ help: ## list these targets
 	@echo 'make run sets everything up on Debian or Ubuntu as root, or wherever a Docker engine answers. All targets:'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1#\2/p' Makefile | awk -F'#' '{printf "%-12s %s\n", $$1, $$2}'
 
-.PHONY: help test-engines test-fast run test bench soak check cluster format python engine images page gui gui-deps screenshots wheel docs man clean
+.PHONY: help test-engines test-vm test-fast run test bench soak check cluster format python engine images page gui gui-deps screenshots wheel docs man clean
 
 run: images ## set up everything, then run the example programs
 	@scripts/run-examples.sh
@@ -24,6 +24,11 @@ test-engines: images gui-deps ## the same programs on Docker engines of other re
 	@scripts/setup-tests.sh
 	@scripts/setup-engines.sh
 	$(BIN)/pytest -m engines tests/engines $(ARGS)
+
+test-vm: images gui-deps ## a part of them on an emulated Debian 13: control groups of version 2, AppArmor (needs root)
+	@scripts/setup-tests.sh
+	@scripts/setup-vm.sh
+	$(BIN)/pytest -m vm tests/engines/test_emulated.py $(ARGS)
 
 test-fast: python gui-deps ## the tests that need no Docker engine, about a minute
 	$(BIN)/pytest -n $(WORKERS) --max-worker-restart=0 tests/unit $(ARGS)

@@ -6,21 +6,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 home=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ccx/engines
-packages=docker.io,docker-cli,iptables,ca-certificates,crun,procps
-
-if ! command -v mmdebstrap >/dev/null; then
-    scripts/apt-install.sh mmdebstrap
-fi
-# Where this machine's own packages come from.
-mirror_of_apt() {
-    # shellcheck disable=SC2016  # apt's own words
-    apt-get indextargets --format '$(REPO_URI)' | sort -u | head -n 1
-}
-mirror=$(mirror_of_apt)
-if [ -z "$mirror" ]; then
-    apt-get -qq update
-    mirror=$(mirror_of_apt)
-fi
 for release in trixie forky; do
     tree=$home/$release
     if [ -x "$tree/usr/sbin/dockerd" ]; then
@@ -29,10 +14,6 @@ for release in trixie forky; do
     echo "ccx: making the engine of Debian $release in $tree"
     mkdir -p "$home"
     rm -rf "$tree.new"
-    # A release that is still in the making has an index that counts as old soon.
-    mmdebstrap --quiet --variant=minbase --include="$packages" \
-        --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Check-Valid-Until "false"' \
-        "$release" "$tree.new" "deb [trusted=yes] $mirror $release main"
-    rm -rf "$tree.new/var/cache/apt" "$tree.new/var/lib/apt/lists" "$tree.new/usr/share/doc" "$tree.new/usr/share/locale"
+    scripts/debian-tree.sh "$release" "$tree.new" docker.io,docker-cli,iptables,ca-certificates,crun,procps
     mv "$tree.new" "$tree"
 done

@@ -24,13 +24,15 @@ LIMITS = {"memory limit", "process limit", "file size limit", "output limit", "C
 Findings = dict[str, dict[str, str]]
 
 
-async def findings(address: str | None = None, **environment: str) -> tuple[int, Findings]:
+async def findings(
+    address: str | None = None, seconds: float = DEADLINE_SECONDS, **environment: str
+) -> tuple[int, Findings]:
     """The exit status and the findings by name."""
     more = environment | ({"DOCKER_HOST": address} if address else {})
     process = await asyncio.create_subprocess_exec(
         *ccx_command("doctor", "--json"), env=ccx_environment(**more), stdout=subprocess.PIPE
     )
-    async with asyncio.timeout(DEADLINE_SECONDS):
+    async with asyncio.timeout(seconds):
         said, _ = await process.communicate()
     report: dict[str, Any] = json.loads(said)
     assert report["ok"] == (process.returncode == 0)

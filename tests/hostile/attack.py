@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from textwrap import dedent
 from typing import Any
 
@@ -93,6 +93,11 @@ class Attack:
         if self.language == "c":
             sources["attack.h"] = ATTACK_H
         return submission(self.language, sources, **({"limits": LIMITS[self.language] | self.limits} | self.fields))
+
+    def on_a_slow_processor(self, times: float) -> Attack:
+        """The same where a processor takes so many times as long. The time on the clock is long enough as it is."""
+        seconds = (LIMITS[self.language] | self.limits)["cpu_seconds"]
+        return replace(self, limits=self.limits | {"cpu_seconds": seconds * times})
 
     @property
     def source(self) -> str:

@@ -32,16 +32,15 @@ class Trial:
     changes: Mapping[str, float] = field(default_factory=dict)
 
 
-# Low, for it to be quick: a language may want more.
-LIMITS = LimitOverrides(
-    cpu_seconds=1, wall_seconds=10, memory_bytes=64 * MIB, processes=16, output_bytes=MIB, file_bytes=8 * MIB
-)
+# Low, for it to be quick: a language may want more. The time is the language's usual one: a slow processor, or an
+# emulated one, must not be taken for a limit that does not work.
+LIMITS = LimitOverrides(memory_bytes=64 * MIB, processes=16, output_bytes=MIB, file_bytes=8 * MIB)
 TRIALS = (
     Trial("memory limit", "allocate", Verdict.MEMORY_LIMIT, "memory_bytes"),
     Trial("process limit", "fork", Verdict.PROCESS_LIMIT, "processes", {"memory_bytes": 256 * MIB}),
     Trial("file size limit", "write", Verdict.OUTPUT_LIMIT, "file_bytes"),
     Trial("output limit", "flood", Verdict.OUTPUT_LIMIT, "output_bytes"),
-    Trial("CPU time limit", "burn", Verdict.CPU_TIME_LIMIT, "cpu_seconds"),
+    Trial("CPU time limit", "burn", Verdict.CPU_TIME_LIMIT, "cpu_seconds", {"cpu_seconds": 1.0}),
     Trial("wall time limit", "sleep", Verdict.WALL_TIME_LIMIT, "wall_seconds", {"wall_seconds": 2.0}),
 )
 NOT_ENFORCED = (
@@ -61,8 +60,9 @@ def find_probe(languages: Sequence[Language]) -> tuple[Language, Path] | None:
 
 def _limits_for(language: Language) -> LimitOverrides:
     wanted = LIMITS.model_dump(exclude_none=True)
-    lowest = language.limits.lowest.items()
-    return LIMITS.model_copy(update={name: type(wanted[name])(value) for name, value in lowest if value > wanted[name]})
+    lowest = {name: value for name, value in language.limits.lowest.items() if name in wanted}
+    raised = {name: type(wanted[name])(value) for name, value in lowest.items() if value > wanted[name]}
+    return LIMITS.model_copy(update=raised)
 
 
 async def look(run: Run, language: Language, probe: Path) -> AsyncIterator[Finding]:

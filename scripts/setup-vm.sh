@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# A Debian 13 with a Docker engine to be emulated: disk, kernel and a key for ssh, below the user's cache. It has what most
+# hosts have and this machine may not: control groups of version 2 kept by systemd, and AppArmor. What is there already is left
+# as it is; remove the folder to have it made anew.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+home=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ccx/vm
+packages=linux-image-amd64,initramfs-tools,systemd-sysv,dbus,udev,kmod,iproute2,procps,openssh-server
+packages=$packages,docker.io,docker-cli,iptables,ca-certificates,apparmor
+
+if ! command -v qemu-system-x86_64 >/dev/null || ! command -v ssh >/dev/null; then
+    scripts/apt-install.sh qemu-system-x86 openssh-client
+fi
+if [ -e "$home/disk.img" ]; then
+    exit 0
+fi
+echo "ccx: making a Debian 13 to be emulated in $home"
+rm -rf "$home" "$home.new"
+mkdir -p "$home.new"
+root=$home.new/root
+scripts/debian-tree.sh trixie "$root" "$packages"
+ssh-keygen -q -t ed25519 -N '' -C ccx -f "$home.new/key"
+install -D -m 600 "$home.new/key.pub" "$root/root/.ssh/authorized_keys"
+printf '[Match]\nName=en*\n[Network]\nDHCP=yes\n' >"$root/etc/systemd/network/20-ccx.network"
+echo '/dev/vda / ext4 defaults 0 1' >"$root/etc/fstab"
+echo ccx-vm >"$root/etc/hostname"
+chroot "$root" systemctl --quiet enable systemd-networkd ssh docker
+mv "$root"/boot/vmlinuz-* "$home.new/kernel"
+mv "$root"/boot/initrd.img-* "$home.new/initrd"
+truncate -s 6G "$home.new/disk.img"
+mkfs.ext4 -q -d "$root" "$home.new/disk.img"
+rm -rf "$root"
+mv "$home.new" "$home"

@@ -1,0 +1,109 @@
+"""A Debian 13 in an emulated machine, whose Docker engine is reached from here: control groups of version 2 kept by
+systemd, and AppArmor, whatever this machine has. `scripts/setup-vm.sh` makes its disk.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+FILES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ccx/vm"
+# Half a minute where the machine has nothing else to do.
+START_SECONDS = 300.0
+STOP_SECONDS = 20.0
+PAUSE_SECONDS = 1.0
+MEMORY_MEBIBYTES = 4096
+
+
+class EmulatedHost:
+    """The machine. What is written to its disk is forgotten when it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self.address = f"unix://{folder}/docker.sock"
+        self._folder = folder
+        self._port = _free_port()
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *images: str) -> None:
+        """Start it, have its engine know these images of the engine that everybody uses, and wait until it answers
+        here.
+        """
+        # As a disk: through ssh, which an emulated processor has to encrypt for, they take three times as long.
+        tar = self._folder / "images.tar"
+        subprocess.run(["docker", "save", "--output", tar, *images], check=True)
+        self._run(
+            *("qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"),
+            *("-m", str(MEMORY_MEBIBYTES), "-nographic", "-no-reboot", "-snapshot"),
+            *("-kernel", str(FILES / "kernel"), "-initrd", str(FILES / "initrd")),
+            *("-append", "root=/dev/vda rw console=ttyS0 quiet mitigations=off"),
+            *("-drive", f"file={FILES}/disk.img,format=raw,if=virtio,cache=unsafe"),
+            *("-drive", f"file={tar},format=raw,if=virtio,readonly=on"),
+            # It reaches nothing: only its port for ssh is here.
+            *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:22"),
+            *("-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"),
+            log="machine",
+        )
+        self._wait_for(self._has_engine, "an engine in it")
+        subprocess.run(self._ssh("docker", "load", "--quiet", "--input", "/dev/vdb"), check=True, capture_output=True)
+        socket_there = self.address.removeprefix("unix://")
+        self._run(*self._ssh("-N", "-L", f"{socket_there}:/run/docker.sock"), log="tunnel")
+        self._wait_for(lambda: Path(socket_there).exists(), "its engine's socket here")
+
+    def end(self) -> None:
+        """Switch it off."""
+        for process in reversed(self._processes):
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+            process.kill()
+            process.wait()
+
+    def _run(self, *command: str, log: str) -> None:
+        with (self._folder / f"{log}.log").open("wb") as output:
+            self._processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output))
+
+    def _ssh(self, *more: str) -> tuple[str, ...]:
+        options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=10", "LogLevel=ERROR")
+        flags = (word for option in options for word in ("-o", option))
+        return ("ssh", *flags, "-i", str(FILES / "key"), "-p", str(self._port), "root@127.0.0.1", *more)
+
+    def _has_engine(self) -> bool:
+        return (
+            subprocess.run(
+                self._ssh("docker", "version"), stdin=subprocess.DEVNULL, capture_output=True, check=False
+            ).returncode
+            == 0
+        )
+
+    def _wait_for(self, is_there: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not is_there():
+            ended = [process.args for process in self._processes if process.poll() is not None]
+            if ended or time.monotonic() > deadline:
+                said = "\n".join(log.read_text(errors="replace")[-2000:] for log in self._folder.glob("*.log"))
+                raise TimeoutError(f"there is not {what}; ended: {ended}\n{said}")
+            time.sleep(PAUSE_SECONDS)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def emulated_host(*images: str) -> Iterator[EmulatedHost]:
+    """The machine, up, with these images in its engine."""
+    with tempfile.TemporaryDirectory(prefix="ccx-vm-") as folder:
+        host = EmulatedHost(Path(folder))
+        try:
+            host.start(*images)
+            yield host
+        finally:
+            host.end()
