@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 
 import pytest
 from docker.errors import NotFound
 
 from ccx.wire import Verdict
+from tests.e2e.test_doctor import findings
 from tests.hostile.test_hostile_programs import ATTACKS
 from tests.support.node import containers_with, engine_client, eventually, local_node, submission
 from tests.support.own_engine import CRUN, IS_POSSIBLE, own_engine
@@ -53,6 +55,25 @@ async def test_a_node_takes_it_by_itself_where_it_works(
             await eventually(lambda: _has_idle(node_name), "the pool has one")
             assert await asyncio.to_thread(_runtimes, node_name) == {"crun"}
             assert (await local.client.submit(submission("python", HELLO["python"]))).verdict is Verdict.OK
+
+
+async def test_the_doctor_says_what_it_brings_and_whether_it_is_used(images: None) -> None:
+    with own_engine(CRUN, images=("ccx-python",)) as engine:
+        _, found = await findings(engine.address)
+        _, found_without = await findings(engine.address, CCX_RUNTIME="runc")
+    used, unused = found["runtime speed"], found_without["runtime speed"]
+    assert re.match(
+        r"a sandbox comes and goes in \d+ ms with runc, \d+ ms with crun; the node uses crun", used["detail"]
+    )
+    assert used["status"] == "ok"
+    assert "; the node uses runc" in unused["detail"]
+
+
+async def test_the_doctor_says_why_it_is_not_used(images: None) -> None:
+    with own_engine("--add-runtime=crun=/bin/false", images=("ccx-python",)) as engine:
+        status, found = await findings(engine.address)
+    assert status == 0, found
+    assert found["runtime speed"]["detail"].startswith("the engine has crun too, which does not work here: ")
 
 
 async def test_a_node_does_without_it_where_it_does_not(

@@ -47,7 +47,18 @@ async def test_a_host_that_is_well_is_green(images: None) -> None:
     assert (
         set(found)
         >= {
-            *("engine", "cgroups", "seccomp", "privileges", "runtimes", "storage", "disk", "clock", "timing"),
+            *(
+                "engine",
+                "cgroups",
+                "seccomp",
+                "privileges",
+                "runtimes",
+                "storage",
+                "disk",
+                "clock",
+                "timing",
+                "runtime speed",
+            ),
             *("image c", "image java", "image python", "network", "confinement"),
         }
         | LIMITS

@@ -1,9 +1,14 @@
-"""The hint about a faster runtime."""
+"""What is said of a faster runtime."""
 
 from __future__ import annotations
 
-from ccx_orchestrator.docker_host.checks.runtime_choice import hint
+import pytest
 
+from ccx_orchestrator.docker_host.checks.runtime_choice import hint
+from ccx_orchestrator.doctor.finding import Status
+from ccx_orchestrator.doctor.runtime_speed import judge
+
+QUICKER = {"runc": 0.15, "crun": 0.1}
 RUNC = frozenset({"runc", "io.containerd.runc.v2"})
 
 
@@ -17,3 +22,16 @@ def test_one_that_the_engine_does_not_know_yet_comes_with_the_way_to_tell_it() -
 
 def test_one_that_the_engine_knows_was_tried_or_is_in_use() -> None:
     assert hint(RUNC | {"crun"}, is_installed=True) is None
+
+
+def test_what_is_used_and_slower_is_told_with_the_way_out() -> None:
+    found = judge(QUICKER, "runc")
+    assert (found.status, "1.5 times" in found.detail, "auto" in found.remedy) == (Status.WARNING, True, True)
+    assert "150 ms with runc, 100 ms with crun" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("seconds", "used"), [(QUICKER, "crun"), ({"runc": 0.1, "crun": 0.1}, "runc"), (QUICKER, "runsc")]
+)
+def test_what_is_used_and_no_slower_is_well(seconds: dict[str, float], used: str) -> None:
+    assert judge(seconds, used).status is Status.OK

@@ -11,7 +11,7 @@ from ccx_orchestrator.access.posture import Locks, Posture
 from ccx_orchestrator.bootstrap import RunningNode, open_node
 from ccx_orchestrator.docker_host.engine.client import open_engine
 from ccx_orchestrator.docker_host.languages.catalogue import load_languages
-from ccx_orchestrator.doctor import host, sandboxes
+from ccx_orchestrator.doctor import host, runtime_speed, sandboxes
 from ccx_orchestrator.doctor.finding import Finding, failed, ok, warning
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.settings import Settings
@@ -73,6 +73,11 @@ async def _look_inside(node: RunningNode, settings: Settings) -> AsyncIterator[F
         return
     async for finding in sandboxes.look(run, *found):
         yield finding
+    async with open_engine() as engine:
+        language, image = found[0], node.languages.image(found[0].name).id
+        yield await runtime_speed.look(
+            engine, await engine.about(), language, image, settings.runtime, node.settings.name
+        )
 
 
 def _reference(language: Language, settings: Settings) -> SubmissionRequest:

@@ -64,7 +64,7 @@ async def choose_runtimes(
     runtimes = {name: await examination.examine(name, runtime) for name, runtime in named.items()}
     if general == AUTO and may_take_long and default == USUAL_NAME and FASTER in known:
         runtimes |= await _faster(examination, [name for name in unasked if name not in special])
-    if advice := hint(known, is_installed=await asyncio.to_thread(_could_be_used)):
+    if advice := hint(known, is_installed=await asyncio.to_thread(could_be_used)):
         log.info(advice)
     return runtimes
 
@@ -84,7 +84,7 @@ async def _faster(examination: _Examination, names: Iterable[str]) -> dict[str, 
     return found
 
 
-def _could_be_used() -> bool:
+def could_be_used() -> bool:
     """Whether the faster one is installed on a host it does not refuse."""
     return shutil.which(FASTER) is not None and not HYBRID.exists()
 

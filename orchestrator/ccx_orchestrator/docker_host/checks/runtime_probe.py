@@ -41,6 +41,12 @@ class RuntimeProbe:
                 return True
         return False
 
+    async def starts(self, language: Language, image: str, name: str) -> None:
+        """Start a sandbox in which nothing is started ahead, and remove it."""
+        sandboxes = await self._sandboxes()
+        async with sandboxes.open(standing_spec(language, image, Runtime(name, starts_ahead=False)), uuid4().hex):
+            pass
+
     async def starts_ahead(self, language: Language, image: str, runtime: Runtime) -> bool:
         """Whether what the language starts ahead of a submission comes up."""
         sandboxes = await self._sandboxes()

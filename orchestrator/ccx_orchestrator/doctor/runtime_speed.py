@@ -1,0 +1,64 @@
+"""How soon a sandbox starts with each runtime that a node might use: measured on the very host."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+from ccx.errors import CcxError
+from ccx_orchestrator.docker_host.checks.runtime_choice import AUTO, FASTER, USUAL_NAME, could_be_used, hint
+from ccx_orchestrator.docker_host.checks.runtime_probe import RuntimeProbe
+from ccx_orchestrator.docker_host.engine.client import Engine
+from ccx_orchestrator.doctor.finding import Finding, ok, warning
+from ccx_orchestrator.domain.language import Language
+from ccx_orchestrator.ports.execution import SandboxLost
+
+NAME = "runtime speed"
+STARTS = 5  # of each, in turn, for the host is not as quick at all times
+# Below this the two are the same: starts differ by so much from one to the next.
+NOTABLE = 1.1
+
+
+async def look(
+    engine: Engine, about: Mapping[str, Any], language: Language, image: str, general: str, node: str
+) -> Finding:
+    """Start sandboxes of that language with both. `general` is the node's setting, `about` what the engine says."""
+    known = frozenset(about.get("Runtimes") or {})
+    if not {USUAL_NAME, FASTER} <= known:
+        advice = hint(known, is_installed=await asyncio.to_thread(could_be_used))
+        return (
+            warning(NAME, "sandboxes could start faster", f"{advice}.") if advice else ok(NAME, "there is one runtime")
+        )
+    seconds = defaultdict[str, list[float]](list)
+    try:
+        for name in (USUAL_NAME, FASTER) * STARTS:
+            seconds[name].append(await _start(engine, language, image, name, node))
+    except (CcxError, SandboxLost) as error:
+        return ok(NAME, f"the engine has {FASTER} too, which does not work here: {error}")
+    used = FASTER if general == AUTO else general or str(about.get("DefaultRuntime"))
+    return judge({name: median(found) for name, found in seconds.items()}, used)
+
+
+async def _start(engine: Engine, language: Language, image: str, runtime: str, node: str) -> float:
+    began = time.perf_counter()
+    await RuntimeProbe(engine, node).starts(language, image, runtime)
+    return time.perf_counter() - began
+
+
+def judge(seconds: Mapping[str, float], used: str) -> Finding:
+    """What to make of the medians, by the name of the runtime, where the node uses that one."""
+    detail = "a sandbox comes and goes in " + ", ".join(
+        f"{taken * 1000:.0f} ms with {name}" for name, taken in seconds.items()
+    )
+    gain = seconds.get(used, 0.0) / seconds[FASTER]
+    if gain < NOTABLE:
+        return ok(NAME, f"{detail}; the node uses {used}")
+    return warning(
+        NAME,
+        f"{detail}; the node uses {used}, which takes {gain:.1f} times as long",
+        f'Set `runtime = "{AUTO}"`: the node then takes {FASTER} wherever it works.',
+    )
