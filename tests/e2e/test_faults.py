@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,8 @@ import psutil
 import pytest
 
 from ccx.client import Client
-from ccx.errors import CcxError
+from ccx.errors import CcxError, StoreUnavailable
+from ccx.events import CaseEnded
 from ccx.wire import Submission, SubmissionRequest, Verdict
 from ccx_orchestrator.docker_host import janitor
 from ccx_orchestrator.docker_host.engine.client import Engine, Image
@@ -229,6 +231,56 @@ def _fill(file: Path) -> None:
 
 
 # ---- the node itself ----
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to mount")
+async def test_a_full_disk_of_the_store_is_told_of_and_what_was_taken_in_is_kept(
+    starts_nodes: StartsNodes, small_disk: Path
+) -> None:
+    node = starts_nodes(max_tasks=2, CCX_STATE_DIR=str(small_disk))
+    async with node.client() as client:
+        await is_well(client)
+        running = await client.submit(SILENT, wait=False)
+        filler = small_disk / "filler"
+        await asyncio.to_thread(_fill, filler)
+        refusal = await _refusal(client)
+        assert "has no room: its disk is full; nothing was taken in" in str(refusal)
+        told = ("degraded", "The store of submissions has no room: its disk is full.")
+
+        async def is_told() -> bool:  # small writes may still find room
+            health = await client.health()
+            return (health.status, health.store) == told
+
+        await eventually(is_told, "its health says so")
+        async for event in client.events(running.id):
+            if isinstance(event, CaseEnded):  # while there is no room for its result
+                break
+        filler.unlink()
+
+        async def is_healthy() -> bool:
+            return (await client.health()).status == "ok"
+
+        await eventually(is_healthy, "it noticed by itself that there is room")
+        kept = await client.wait(running.id)
+        assert (kept.verdict, kept.cases[0].stdout, kept.attempt) == (Verdict.OK, "done\n", 1)
+        await is_well(client)
+
+
+async def _refusal(client: Client) -> StoreUnavailable:
+    """The first one: SQLite's log may have some room left in it."""
+    for _ in range(1000):
+        try:
+            await client.submit(HELLO, wait=False)
+        except StoreUnavailable as error:
+            return error
+    raise AssertionError("every submission was taken in")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "ccx-test", tmp_path], check=True)
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", tmp_path], check=True)
 
 
 async def test_a_node_without_a_descriptor_left_recovers(starts_nodes: StartsNodes) -> None:

@@ -181,6 +181,7 @@ class Health(Answer):
     node: str
     version: str = Field(default="", description="The node's release of ccx.")
     engine: str
+    store: str = Field(default="ok", description="`ok`, or what is wrong with its store: it then takes nothing in.")
     running: int
     queued: int
     slots: int

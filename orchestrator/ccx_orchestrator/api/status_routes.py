@@ -41,12 +41,14 @@ def status_routes(node: Node) -> APIRouter:
         """Whether the node is up. Always 200 while it is: see `status` for whether it can do its work."""
         error: ProblemError | None = node.submissions.engine_error
         backlog = node.submissions.backlog
-        pool = node.pool()
+        pool, trouble = node.pool(), node.submissions.store_trouble
+        is_degraded = bool(error) or bool(trouble) or any(shelf.error for shelf in pool)
         return Health(
-            status=_status(node, is_degraded=bool(error) or any(shelf.error for shelf in pool)),
+            status=_status(node, is_degraded=is_degraded),
             node=node.name,
             version=VERSION,
             engine=str(error) if error else "ok",
+            store=f"The store of submissions {trouble}." if trouble else "ok",
             running=node.submissions.running_here,
             queued=backlog.waiting,
             slots=node.submissions.slots,

@@ -30,6 +30,10 @@ class Store(Protocol):
     and may be repeated. A caller that is cancelled does not undo its write.
     """
 
+    @property
+    def trouble(self) -> str:
+        """Why it cannot be written to, as the end of a sentence about it; empty while it can."""
+
     async def accept(self, ticket: Ticket) -> str:
         """Keep a submission that is to be run; its id, or that of the one which came before with the same key.
 

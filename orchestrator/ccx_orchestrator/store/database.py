@@ -4,6 +4,7 @@ Core, whatever drives it.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeVar
@@ -90,3 +91,18 @@ class SafeAccess:
 def unavailable() -> StoreUnavailable:
     """What a caller is told of the database's own errors, which are its cause."""
     return StoreUnavailable("The store of submissions does not answer. Try again.")
+
+
+# What an operator can do something about, by SQLite's own number of it.
+_TROUBLES = {
+    sqlite3.SQLITE_FULL: "has no room: its disk is full",
+    sqlite3.SQLITE_READONLY: "cannot be written to: its file is read-only",
+    sqlite3.SQLITE_IOERR: "cannot be written to: its disk fails",
+}
+_PRIMARY = 0xFF  # the number without what SQLite adds to it
+
+
+def trouble_of(error: BaseException) -> str:
+    """What is wrong with the store, as the end of a sentence about it."""
+    number = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
+    return "does not answer" if number is None else _TROUBLES.get(number & _PRIMARY, "does not answer")

@@ -12,11 +12,12 @@ import structlog
 from sqlalchemy import Connection
 
 from ccx.errors import StoreUnavailable
-from ccx_orchestrator.store.database import Database, Transact
+from ccx_orchestrator.store.database import Database, Transact, trouble_of
 
 log = structlog.get_logger(__name__)
 
 MAX_BATCH = 512
+PROBE_SECONDS = 2.0
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -42,11 +43,17 @@ class _Pending:
 class GroupCommit:
     """One connection that writes, on one task. The kinds of a transaction are applied in the order they are given in.
 
-    A transaction that fails fails for all its items, as StoreUnavailable; the next one has a fresh connection.
+    A transaction that fails fails for all its items, as StoreUnavailable; the next one has a fresh connection. After a
+    failure `trouble` says what is wrong, until something was written. It sees for itself, every few seconds and with
+    `probe`: a node in trouble may be sent nothing that would show that all is well again.
     """
 
-    def __init__(self, database: Database, kinds: tuple[Write[Any, Any], ...]) -> None:
+    def __init__(
+        self, database: Database, kinds: tuple[Write[Any, Any], ...], probe: Callable[[Connection], None]
+    ) -> None:
+        self.trouble = ""
         self._database = database
+        self._probe = probe
         self._kinds = kinds
         self._pending: list[_Pending] = []
         self._wake = asyncio.Event()
@@ -74,18 +81,32 @@ class GroupCommit:
                 async with self._database.writing() as transact:
                     while await self._has_work():
                         await self._write_once(transact)
+                        self._is_well()
             except Exception as error:
-                log.exception("the store of submissions does not answer")
+                if not self.trouble:  # once for all that fails until it works again
+                    log.exception("the store of submissions cannot be written to")
+                self.trouble = trouble_of(error)
                 batch, self._pending = self._pending, []
                 _refuse(batch, error)
 
+    def _is_well(self) -> None:
+        if self.trouble:
+            log.warning("the store of submissions can be written to again")
+        self.trouble = ""
+
     async def _has_work(self) -> bool:
-        """Wait for something to write; False once closed and all is written."""
+        """Wait for something to write, or for the time to see whether that is possible again; False once closed and all
+        is written.
+        """
         while not self._pending:
             if not self._is_open:
                 return False
             self._wake.clear()
-            await self._wake.wait()
+            try:
+                async with asyncio.timeout(PROBE_SECONDS if self.trouble else None):
+                    await self._wake.wait()
+            except TimeoutError:
+                return True
         return True
 
     async def _write_once(self, transact: Transact) -> None:
@@ -99,6 +120,8 @@ class GroupCommit:
             _settle(pending.outcome, outcome)
 
     def _apply(self, connection: Connection, batch: list[_Pending]) -> list[tuple[_Pending, Any]]:
+        if not batch:
+            self._probe(connection)
         outcomes: list[tuple[_Pending, Any]] = []
         for kind in self._kinds:
             if items := [pending for pending in batch if pending.kind is kind]:
@@ -108,7 +131,7 @@ class GroupCommit:
 
 def _refuse(batch: list[_Pending], error: BaseException) -> None:
     for pending in batch:
-        refusal = StoreUnavailable("The store of submissions does not answer; nothing was taken in. Try again.")
+        refusal = StoreUnavailable(f"The store of submissions {trouble_of(error)}; nothing was taken in. Try again.")
         refusal.__cause__ = error
         _settle(pending.outcome, refusal)
 

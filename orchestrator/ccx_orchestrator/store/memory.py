@@ -38,6 +38,7 @@ class MemoryStore:
 
     is_durable = False
     is_shared = False
+    trouble = ""
 
     def __init__(self, max_finished: int = MAX_FINISHED, max_finished_bytes: int = MAX_FINISHED_BYTES) -> None:
         self._max_finished = max_finished

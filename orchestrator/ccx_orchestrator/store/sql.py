@@ -20,6 +20,7 @@ from ccx_orchestrator.store import rows
 from ccx_orchestrator.store.blobs import pack, unpack
 from ccx_orchestrator.store.database import Database, SafeAccess
 from ccx_orchestrator.store.group_commit import GroupCommit, Write
+from ccx_orchestrator.store.schema import touch
 from ccx_orchestrator.store.tables import callbacks, idempotency_keys, requests, results, submissions, unfinished
 from ccx_orchestrator.store.tokens import SqlTokens
 
@@ -73,11 +74,16 @@ class SqlStore(SafeAccess):
         self._accept = Write("accept", self._apply_accept)
         self._claim = Write("claim", self._apply_claim)
         self._finish = Write("finish", self._apply_finish)
-        self._writer = GroupCommit(database, (self._accept, self._claim, self._finish))
+        self._writer = GroupCommit(database, (self._accept, self._claim, self._finish), touch)
 
     async def close(self) -> None:
         """Finish the writes that are under way."""
         await self._writer.close()
+
+    @property
+    def trouble(self) -> str:
+        """See `ports.Store`."""
+        return self._writer.trouble
 
     # Store
 

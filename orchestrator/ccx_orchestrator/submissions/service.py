@@ -256,6 +256,11 @@ class Submissions:
         """Why the engine failed the last time, None while it is well."""
         return self._runs.engine_error
 
+    @property
+    def store_trouble(self) -> str:
+        """What is wrong with the store, as the end of a sentence about it; empty while it is well."""
+        return self._store.trouble
+
     def held_for(self, master: str) -> tuple[str, ...]:
         """What that master has sent and has not ended."""
         return tuple(live.id for live in self._active.all() if live.master == master)
