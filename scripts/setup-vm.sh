@@ -9,6 +9,10 @@ home=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ccx/vm
 packages=linux-image-amd64,initramfs-tools,systemd-sysv,dbus,udev,kmod,iproute2,procps,openssh-server
 packages=$packages,docker.io,docker-cli,iptables,ca-certificates,apparmor
 
+if [ "$(dpkg --print-architecture)" != amd64 ]; then
+    echo "ccx: the emulated machine is made for amd64 alone." >&2
+    exit 1
+fi
 if ! command -v qemu-system-x86_64 >/dev/null || ! command -v ssh >/dev/null; then
     scripts/apt-install.sh qemu-system-x86 openssh-client
 fi

@@ -56,10 +56,10 @@ static struct strings take_strings(struct reader *reader, bool assignments) {
 }
 
 static void take_kernel_limits(struct reader *reader, struct order *order) {
-    order->kernel_limits = take_uint(reader, 1);
-    if (order->kernel_limits > RESOURCES)
+    order->kernel_limit_count = take_uint(reader, 1);
+    if (order->kernel_limit_count > RESOURCES)
         reader->failed = true;
-    for (uint8_t i = 0; i < order->kernel_limits && !reader->failed; i++) {
+    for (uint8_t i = 0; i < order->kernel_limit_count && !reader->failed; i++) {
         struct kernel_limit limit = {.resource = take_uint(reader, 1)};
         limit.most = take_uint(reader, 8);
         if (limit.resource >= RESOURCES)

@@ -54,7 +54,7 @@ struct order {
     uint64_t cpu_us;
     uint64_t wall_us;
     uint64_t output_bytes;
-    uint8_t kernel_limits;
+    uint8_t kernel_limit_count;
     struct kernel_limit kernel_limit[RESOURCES];
     uint64_t counted_bytes; /* R */
     struct bytes marker;

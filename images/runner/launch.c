@@ -67,7 +67,7 @@ static bool limit(pid_t pid, int resource, rlim_t most, bool softly) {
 }
 
 static bool set_limits(pid_t pid, const struct order *order, bool softly) {
-    for (const struct kernel_limit *one = order->kernel_limit; one < order->kernel_limit + order->kernel_limits; one++)
+    for (const struct kernel_limit *one = order->kernel_limit; one < order->kernel_limit + order->kernel_limit_count; one++)
         if (!limit(pid, one->resource, one->most, softly))
             return false;
     return true;

@@ -30,17 +30,24 @@ async def look(
     known = frozenset(about.get("Runtimes") or {})
     if not {USUAL_NAME, FASTER} <= known:
         advice = hint(known, is_installed=await asyncio.to_thread(could_be_used))
-        return (
-            warning(NAME, "sandboxes could start faster", f"{advice}.") if advice else ok(NAME, "there is one runtime")
-        )
+        if advice is None:
+            return ok(NAME, "there is no other that is known to be faster")
+        return warning(NAME, "sandboxes could start faster", f"{advice}.")
     seconds = defaultdict[str, list[float]](list)
     try:
         for name in (USUAL_NAME, FASTER) * STARTS:
             seconds[name].append(await _start(engine, language, image, name, node))
     except (CcxError, SandboxLost) as error:
         return ok(NAME, f"the engine has {FASTER} too, which does not work here: {error}")
-    used = FASTER if general == AUTO else general or str(about.get("DefaultRuntime"))
+    used = _used(general, str(about.get("DefaultRuntime")))
     return judge({name: median(found) for name, found in seconds.items()}, used)
+
+
+def _used(general: str, default: str) -> str:
+    """As `choose_runtimes` has it, where the faster one works."""
+    if general == AUTO:
+        return FASTER if default == USUAL_NAME else default
+    return general or default
 
 
 async def _start(engine: Engine, language: Language, image: str, runtime: str, node: str) -> float:
