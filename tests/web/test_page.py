@@ -217,6 +217,7 @@ async def test_a_verdict_of_a_later_release_is_said_by_its_name(page: Page, sess
     await expect(page.locator("tbody tr").filter(has_text=ended.id[-6:])).to_contain_text("tea pot")
     await page.goto(f"/s/{ended.id}")
     await expect(page.locator(".verdict")).to_contain_text("tea pot It exited with status 3.")
+    await page.unroute_all(behavior="wait")
 
 
 async def test_the_list_is_live_and_filtered(page: Page, session_node: NodeProcess, browser: Browser) -> None:
