@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import docker
@@ -29,6 +31,9 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 CALL_SECONDS = 30.0  # no call but a build takes longer on an engine that is well
+KILLED = 128 + signal.SIGKILL
+REASON_SECONDS = 2  # before and after the whole second in which a container has ended
+SECOND_DIGITS = len("2026-01-01T00:00:00")
 START_SECONDS = 5.0  # to find out whether there is an engine at all
 THREADS = 8
 
@@ -122,12 +127,37 @@ class Engine:
         await self._call(self._transport.call, "POST", f"/containers/{container}/update", resources)
 
     async def death(self, container: str) -> Death | None:
-        """How the container ended, None where it runs or is gone."""
+        """How the container ended, None where it runs or is gone.
+
+        What an engine says of a container's state has its reason only if it heard of that before it heard of the end.
+        On a busy host, gVisor's memory running out is told up to half a second after the end: then as an event alone.
+        """
         try:
             state = (await self._call(self._transport.call, "GET", f"/containers/{container}/json"))["State"]
         except NotThere:
             return None
-        return None if state["Running"] else Death(state["ExitCode"], state["OOMKilled"])
+        if state["Running"]:
+            return None
+        is_unexplained = state["ExitCode"] == KILLED and not state["OOMKilled"]
+        out_of_memory = is_unexplained and await self._call(self._told_of_memory, container, state["FinishedAt"])
+        return Death(state["ExitCode"], state["OOMKilled"] or out_of_memory)
+
+    def _told_of_memory(self, container: str, finished_at: str) -> bool:
+        """Whether the engine tells that this container's memory ran out, until a second or two after its end. All times
+        are of its own clock.
+        """
+        end = int(datetime.fromisoformat(finished_at[:SECOND_DIGITS]).replace(tzinfo=UTC).timestamp())
+        try:
+            told = self._api.events(
+                since=end - REASON_SECONDS,
+                until=end + REASON_SECONDS,
+                filters={"container": container, "event": "oom"},
+                decode=True,
+            )
+            with closing(told):
+                return next(iter(told), None) is not None
+        except APIError:  # a proxy before the engine may keep events back
+            return False
 
     async def remove(self, container: str) -> None:
         """Kill and remove a container, which may be gone already."""

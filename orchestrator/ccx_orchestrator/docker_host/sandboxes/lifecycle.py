@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -31,9 +30,8 @@ BURIALS_AT_ONCE = 2
 MOST_UNBURIED = 64
 # For a container to end by itself. To kill it the engine would start one more process.
 END_SECONDS = 1.0
-# The engine's own end of a container, and what its kernel said, are told apart from the end of its streams.
+# The engine hears of a container's end after its streams have closed.
 DEATH_PAUSES_SECONDS = (0.05, 0.15, 0.3, 0.5)
-KILLED = 128 + signal.SIGKILL
 # A uid of its own for every sandbox that lives at the same time: limits that the kernel counts by uid stay apart.
 FIRST_UID = 20_000
 UIDS = 10_000
@@ -67,18 +65,14 @@ class Sandbox:
         return limits.changed(memory_bytes=self.spec.memory_bytes, processes=self.spec.processes)
 
     async def death(self) -> Death | None:
-        """How the container ended, None where it runs on or is gone.
-
-        The engine hears of the end of a container, and apart from that of its reason, after the streams have closed.
-        One that was killed is looked at again, until there is a reason or there will be none.
+        """How the container ended, None where it runs on or is gone. The engine hears of it after the streams have
+        closed.
         """
-        death = await self._engine.death(self.name)
         for seconds in DEATH_PAUSES_SECONDS:
-            if death is not None and (death.out_of_memory or death.exit_code != KILLED):
-                break
+            if (death := await self._engine.death(self.name)) is not None:
+                return death
             await asyncio.sleep(seconds)
-            death = await self._engine.death(self.name)
-        return death
+        return await self._engine.death(self.name)
 
 
 class Sandboxes:
