@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import ssl
 import statistics
 import subprocess
@@ -20,6 +19,7 @@ import httpx2
 from bench.measure import pool_is_full
 from bench.sides import ROOT, Node
 from ccx.client import Client
+from tests.support.node import free_port
 
 HELLO = {"language": "python", "files": [{"content": "print('hello')"}]}
 PAGES = 100
@@ -66,7 +66,7 @@ async def forwarded(rounds: int) -> dict[str, list[float]]:
     samples: dict[str, list[float]] = {"direct": [], "forwarded": []}
     with tempfile.TemporaryDirectory(prefix=".bench-state-", dir=ROOT) as folder:
         state = Path(folder)
-        port = _free_port()
+        port = free_port()
         _ccx(state, "cluster", "init", "--node", "bench-master")
         token = _ccx(state, "cluster", "join-command", "--token-only", "--node", "bench-master")
         of_slave = {"CCX_JOIN": f"https://127.0.0.1:{port}", "CCX_JOIN_TOKEN": token, "CCX_CLUSTER_PORT": "0"}
@@ -117,12 +117,6 @@ async def _until_it_serves(client: httpx2.AsyncClient) -> None:
     async with asyncio.timeout(START_SECONDS):
         while not (await client.get("/v1/languages")).json():  # noqa: ASYNC110  (it announces nothing)
             await asyncio.sleep(0.1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def _hello(client: httpx2.AsyncClient) -> float:

@@ -34,13 +34,11 @@ from tests.support.node import (
     sandboxes_of,
     submission,
 )
-from tests.support.own_engine import IS_POSSIBLE, own_engine
+from tests.support.own_engine import IS_POSSIBLE, SOCKETS_LEFT, own_engine
 
 pytestmark = [
     pytest.mark.docker,
-    # The SDK leaves sockets that were cut off to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    *SOCKETS_LEFT,
 ]
 
 HELLO = submission("python", "print('hello')\n")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from tests.support.own_engine import CRUN, OwnEngine, own_engine
+from tests.support.own_engine import CACHE, CRUN, OwnEngine, own_engine
 
 # Where scripts/setup-engines.sh puts them.
-TREES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ccx/engines"
+TREES = CACHE / "engines"
 LANGUAGES = ("c", "java", "python")
 BY_CONTAINERD = "--feature=containerd-snapshotter=true"
 

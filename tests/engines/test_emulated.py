@@ -25,6 +25,7 @@ from tests.engines.test_engines import (
 from tests.hostile.test_hostile_programs import ATTACKS
 from tests.support.emulated_host import EmulatedHost, emulated_host
 from tests.support.node import engine_client
+from tests.support.own_engine import SOCKETS_LEFT
 
 __all__ = [
     "client",
@@ -39,9 +40,7 @@ pytestmark = [
     pytest.mark.vm,
     pytest.mark.docker,
     pytest.mark.timeout(600),
-    # The SDK leaves sockets that were cut off to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    *SOCKETS_LEFT,
 ]
 
 

@@ -26,14 +26,13 @@ from tests.e2e.test_other_engines import SOME
 from tests.engines.kinds import KINDS, LANGUAGES, Kind, engine_of
 from tests.hostile.test_hostile_programs import ATTACKS
 from tests.support.node import NodeProcess, containers_with, engine_client, eventually, sandboxes_of, submission
+from tests.support.own_engine import SOCKETS_LEFT
 
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.docker,
     pytest.mark.timeout(180),
-    # The SDK leaves sockets that were cut off to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    *SOCKETS_LEFT,
 ]
 
 DOCTOR_SECONDS = 300.0  # an emulated machine takes ten times as long as one of iron

@@ -4,8 +4,6 @@ systemd, and AppArmor, whatever this machine has. `scripts/setup-vm.sh` makes it
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,7 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-FILES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ccx/vm"
+from tests.support.node import free_port
+from tests.support.own_engine import CACHE
+
+FILES = CACHE / "vm"
 # Half a minute where the machine has nothing else to do.
 START_SECONDS = 300.0
 STOP_SECONDS = 20.0
@@ -27,7 +28,7 @@ class EmulatedHost:
     def __init__(self, folder: Path) -> None:
         self.address = f"unix://{folder}/docker.sock"
         self._folder = folder
-        self._port = _free_port()
+        self._port = free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self, *images: str) -> None:
@@ -74,12 +75,10 @@ class EmulatedHost:
         return ("ssh", *flags, "-i", str(FILES / "key"), "-p", str(self._port), "root@127.0.0.1", *more)
 
     def _has_engine(self) -> bool:
-        return (
-            subprocess.run(
-                self._ssh("docker", "version"), stdin=subprocess.DEVNULL, capture_output=True, check=False
-            ).returncode
-            == 0
+        asked = subprocess.run(
+            self._ssh("docker", "version"), stdin=subprocess.DEVNULL, capture_output=True, check=False
         )
+        return asked.returncode == 0
 
     def _wait_for(self, is_there: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -89,12 +88,6 @@ class EmulatedHost:
                 said = "\n".join(log.read_text(errors="replace")[-2000:] for log in self._folder.glob("*.log"))
                 raise TimeoutError(f"there is not {what}; ended: {ended}\n{said}")
             time.sleep(PAUSE_SECONDS)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -75,6 +76,13 @@ class StartsNodes(Protocol):
         pool: bool = False,
         **environment: str,
     ) -> NodeProcess: ...
+
+
+def free_port() -> int:
+    """One of this machine's that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def submission(language: str, files: Files, **fields: Any) -> SubmissionRequest:

@@ -15,6 +15,7 @@ from threading import Thread
 from typing import IO
 
 import psutil
+import pytest
 
 from tests.support.cgroups import containers_in, remove_cgroups
 from tests.support.node import DEADLINE_SECONDS, Told, engine_client
@@ -53,6 +54,13 @@ exec dockerd "$@"
 ROOTLESS = "--rootless"
 CRUN = "--add-runtime=crun=/usr/bin/crun"
 REMAPPED = ("--userns-remap=daemon", "daemon:5000000:65536\n")
+# The SDK leaves sockets that were cut off to the garbage collector.
+SOCKETS_LEFT = (
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+)
+# What `make` has made for tests, and keeps.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ccx"
 IS_POSSIBLE = os.geteuid() == 0 and None not in (shutil.which("dockerd"), shutil.which("unshare"))
 
 

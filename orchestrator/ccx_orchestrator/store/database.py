@@ -78,19 +78,19 @@ class SafeAccess:
         try:
             return await self._database.read(query)
         except (SQLAlchemyError, OSError) as error:
-            raise unavailable() from error
+            raise unavailable(error) from error
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
         """Do that in one transaction. Raises StoreUnavailable."""
         try:
             return await self._database.transact(work)
         except (SQLAlchemyError, OSError) as error:
-            raise unavailable() from error
+            raise unavailable(error) from error
 
 
-def unavailable() -> StoreUnavailable:
+def unavailable(error: BaseException) -> StoreUnavailable:
     """What a caller is told of the database's own errors, which are its cause."""
-    return StoreUnavailable("The store of submissions does not answer. Try again.")
+    return StoreUnavailable(f"The store of submissions {trouble_of(error)}. Try again.")
 
 
 # What an operator can do something about, by SQLite's own number of it.

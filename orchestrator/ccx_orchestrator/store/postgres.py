@@ -170,7 +170,7 @@ class PostgresStore(SqlStore):
                     driver.terminate()
                     await connection.invalidate()
         except (SQLAlchemyError, OSError) as error:
-            raise unavailable() from error
+            raise unavailable(error) from error
 
     def _tell(self, connection: Connection, kind: NewsKind, submissions_: tuple[str, ...] = ()) -> None:
         for start in range(0, max(1, len(submissions_)), IDS_A_NOTIFICATION):
