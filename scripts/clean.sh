@@ -21,8 +21,8 @@ fi
 echo "ccx: removing the virtual environment, builds and caches"
 rm -rf client/web/node_modules client/web/src/wire.d.ts orchestrator/ccx_orchestrator/dashboard/static
 rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-rm -rf "${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ccx/engines" # what make test-engines has made
+rm -rf "${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ccx" # engines, an emulated machine, what is known of runtimes
 find . -name __pycache__ -type d -prune -exec rm -rf {} +
 if [ -e /var/log/ccx-dockerd.log ]; then
-    echo "ccx: left: the Docker engine, and packages that were installed for it (apt remove docker.io)"
+    echo "ccx: left: the Docker engine, and packages that were installed for it (apt remove docker.io crun)"
 fi

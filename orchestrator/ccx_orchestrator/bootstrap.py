@@ -12,6 +12,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import platformdirs
 import psutil
 import structlog
 from fastapi import FastAPI
@@ -33,7 +34,8 @@ from ccx_orchestrator.cluster.no_executor import NoExecutor
 from ccx_orchestrator.cluster.overview import Cluster, ThisNode
 from ccx_orchestrator.cluster.roster import Roster
 from ccx_orchestrator.dashboard.page import open_page
-from ccx_orchestrator.docker_host.checks.runtime_choice import choose_runtimes
+from ccx_orchestrator.docker_host.checks.proven_runtimes import ProvenRuntimes
+from ccx_orchestrator.docker_host.checks.runtime_choice import Examination, choose_runtimes
 from ccx_orchestrator.docker_host.engine.capabilities import check_limits
 from ccx_orchestrator.docker_host.engine.client import Engine, open_engine
 from ccx_orchestrator.docker_host.execution.executor import DockerExecutor
@@ -193,14 +195,13 @@ async def _open_executor(settings: Settings) -> AsyncIterator[_Here]:
         about = await engine.about()
         check_limits(about)
         languages = await Languages.find_images(engine, settings.images_dir, settings.languages, settings.limits)
+        proven = ProvenRuntimes(platformdirs.user_cache_path("ccx") / "runtimes.json", about)
         runtimes = await choose_runtimes(
-            engine,
+            Examination(engine, languages, settings.images_dir, settings.name, proven),
             about,
             languages,
             settings.runtime,
             settings.runtimes,
-            settings.images_dir,
-            settings.name,
             may_take_long=settings.pool,  # a node without one serves a single command
         )
         async with (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from docker.errors import NotFound
@@ -47,14 +48,28 @@ async def test_with_crun_all_is_as_usual(images: None, node_name: str, monkeypat
 
 
 async def test_a_node_takes_it_by_itself_where_it_works(
-    images: None, node_name: str, monkeypatch: pytest.MonkeyPatch
+    images: None, node_name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with own_engine(CRUN, images=("ccx-python",)) as engine:
         monkeypatch.setenv("DOCKER_HOST", engine.address)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        assert await _runtime_of_a_quick_start(node_name) == "runc"
         async with local_node(node_name, max_tasks=1, languages=("python",), pool=True) as local:
             await eventually(lambda: _has_idle(node_name), "the pool has one")
             assert await asyncio.to_thread(_runtimes, node_name) == {"crun"}
             assert (await local.client.submit(submission("python", HELLO["python"]))).verdict is Verdict.OK
+        # From now on it is known to work, and costs nothing to find out.
+        assert await _runtime_of_a_quick_start(node_name) == "crun"
+
+
+async def _runtime_of_a_quick_start(name: str) -> str:
+    """By which a node without a pool, which shall start at once, starts a sandbox."""
+    async with local_node(name, max_tasks=1, languages=("python",), pool=False) as local:
+        accepted = await local.client.submit(submission("python", "import time; time.sleep(9)"), wait=False)
+        await eventually(lambda: _has_idle(name), "there is a sandbox")
+        (runtime,) = await asyncio.to_thread(_runtimes, name)
+        await local.client.cancel(accepted.id)
+    return runtime
 
 
 async def test_the_doctor_says_what_it_brings_and_whether_it_is_used(images: None) -> None:

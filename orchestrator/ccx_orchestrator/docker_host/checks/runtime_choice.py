@@ -14,6 +14,7 @@ import structlog
 
 from ccx.errors import CcxError
 from ccx_orchestrator.docker_host.checks.image_check import prove
+from ccx_orchestrator.docker_host.checks.proven_runtimes import ProvenRuntimes
 from ccx_orchestrator.docker_host.checks.runtime_probe import RuntimeProbe
 from ccx_orchestrator.docker_host.engine.client import Engine
 from ccx_orchestrator.docker_host.languages.catalogue import Languages
@@ -34,20 +35,18 @@ class BadRuntime(CcxError):
 
 
 async def choose_runtimes(
-    engine: Engine,
+    examination: Examination,
     about: Mapping[str, Any],
     languages: Languages,
     general: str,
     special: Mapping[str, str],
-    images: Path,
-    node: str,
     *,
     may_take_long: bool,
 ) -> dict[str, Runtime]:
     """The runtime of each language that has one by the settings, or whose limits cannot be changed while it runs; each
-    has run that language's reference program, in a sandbox of that node. `about` is what the engine says of itself.
-    `general` is for all but the `special` ones; AUTO takes the faster one where the engine has it and it works, unless
-    finding that out `may_take_long` says not to.
+    has passed the `examination`. `about` is what the engine says of itself. `general` is for all but the `special`
+    ones; AUTO takes the faster one where the engine has it and it works. Where finding that out may not take long, it
+    takes it only if it is known to work.
 
     Raises UnknownLanguage, ImageMissing, BadRuntime or EngineUnavailable.
     """
@@ -57,19 +56,20 @@ async def choose_runtimes(
     if unknown := sorted({runtime for runtime in chosen.values() if runtime} - known):
         raise BadRuntime(_unknown(unknown[0], known))
     named = {name: runtime for name, runtime in chosen.items() if runtime and runtime != default}
-    examination = _Examination(engine, languages, images, node)
     unasked = [language.name for language in languages.all() if language.name not in named]
     if unasked and default != USUAL_NAME and await examination.is_fixed(unasked[0], default):
         named |= dict.fromkeys(unasked, default)
     runtimes = {name: await examination.examine(name, runtime) for name, runtime in named.items()}
-    if general == AUTO and may_take_long and default == USUAL_NAME and FASTER in known:
-        runtimes |= await _faster(examination, [name for name in unasked if name not in special])
+    if general == AUTO and default == USUAL_NAME and FASTER in known:
+        candidates = [name for name in unasked if name not in special]
+        if may_take_long or all(examination.is_known(name, FASTER) for name in candidates):
+            runtimes |= await _faster(examination, candidates)
     if advice := hint(known, is_installed=await asyncio.to_thread(could_be_used)):
         log.info(advice)
     return runtimes
 
 
-async def _faster(examination: _Examination, names: Iterable[str]) -> dict[str, Runtime]:
+async def _faster(examination: Examination, names: Iterable[str]) -> dict[str, Runtime]:
     """The faster runtime for as many of these languages as it works for. The first failure is enough: it is much the
     same for all.
     """
@@ -108,30 +108,42 @@ def _unknown(runtime: str, known: frozenset[str]) -> str:
     )
 
 
-class _Examination:
-    """What the runtimes can do, each found out once. Raises BadRuntime."""
+class Examination:
+    """What the runtimes can do, each found out once, by reference programs in sandboxes of that node. Methods raise
+    BadRuntime.
+    """
 
-    def __init__(self, engine: Engine, languages: Languages, images: Path, node: str) -> None:
+    def __init__(self, engine: Engine, languages: Languages, images: Path, node: str, proven: ProvenRuntimes) -> None:
         self._trial = RuntimeProbe(engine, node)
         self._node = node
         self._languages = languages
         self._images = images
+        self._proven = proven
         self._fixed: dict[str, bool] = {}
 
+    def is_known(self, name: str, runtime: str) -> bool:
+        """Whether it has passed before."""
+        return self._proven.find(runtime, self._image(name)[1]) is not None
+
     async def is_fixed(self, language: str, runtime: str) -> bool:
+        """Whether the runtime cannot change the limits of what runs."""
         if runtime not in self._fixed:
             async with self._explained(language, runtime):
                 self._fixed[runtime] = await self._trial.is_fixed(*self._image(language), runtime)
         return self._fixed[runtime]
 
     async def examine(self, name: str, runtime_name: str) -> Runtime:
-        runtime = Runtime(runtime_name, is_fixed=await self.is_fixed(name, runtime_name))
+        """Have the runtime run the reference program of that language, unless it has done so before."""
         language, image = self._image(name)
+        if known := self._proven.find(runtime_name, image):
+            return known
+        runtime = Runtime(runtime_name, is_fixed=await self.is_fixed(name, runtime_name))
         async with self._explained(name, runtime_name):
             if language.prestart and not await self._trial.starts_ahead(language, image, runtime):
                 log.warning("nothing is started ahead: it does not come up", language=name, runtime=runtime_name)
                 runtime = replace(runtime, starts_ahead=False)
             await prove(language, image, self._images, runtime, self._node)
+        self._proven.keep(runtime, image)
         return runtime
 
     def _image(self, name: str) -> tuple[Language, str]:
