@@ -1,4 +1,6 @@
-"""Nodes whose clocks are hours off: nothing compares the clocks of two machines."""
+"""Nodes whose clocks are hours off, or are set while they work: nothing compares the clocks of two machines, and
+nothing waits by the time of day.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ccx.client import Client
-from ccx.wire import FORWARDED_HEADER, Lease, NodeHealth, Usage, Verdict
+from ccx.wire import FORWARDED_HEADER, Lease, NodeHealth, Submission, Usage, Verdict
 from tests.cluster.test_overflow import SLEEPS, run, until_it_knows
 from tests.support.node import DEADLINE_SECONDS, NodeProcess, StartsNodes, eventually, submission
 
@@ -20,19 +22,18 @@ HOURS = 7
 MUCH = timedelta(hours=HOURS - 1)
 BOTH_WAYS = [f"+{HOURS}h", f"-{HOURS}h"]
 LIMITS = {"wall_seconds": 30}
+SET_SECONDS = 3.0
+
+
+def wrong_clock(**more: str) -> dict[str, str]:
+    """The environment of a node with one. It goes on as fast as a right one: only the time of day is off."""
+    (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+    return {"LD_PRELOAD": str(library), "FAKETIME_DONT_FAKE_MONOTONIC": "1", **more}
 
 
 def slave_off_by(shift: str, starts_nodes: StartsNodes) -> NodeProcess:
     """A slave that believes it is that much later, such as `+7h`."""
-    (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
-    # A wrong clock goes on as fast as a right one: only the time of day is off.
-    return starts_nodes(
-        max_tasks=1,
-        languages="python",
-        LD_PRELOAD=str(library),
-        FAKETIME=shift,
-        FAKETIME_DONT_FAKE_MONOTONIC="1",
-    )
+    return starts_nodes(max_tasks=1, languages="python", pool=False, **wrong_clock(FAKETIME=shift))
 
 
 def differs(at: datetime) -> bool:
@@ -91,3 +92,64 @@ async def test_a_lease_lasts_as_long_as_it_says_whatever_the_clock(starts_nodes:
 async def says_something(client: Client, submission_id: str) -> bool:
     now = await client.submission(submission_id)
     return bool(now.cases and now.cases[0].stdout)
+
+
+class SetClock:
+    """The clock of a node that somebody sets."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.put("+0h")
+
+    def put(self, shift: str) -> None:
+        """Make it that much later than it is, such as `-1h`; the node sees that within a second."""
+        new = self._file.with_suffix(".new")
+        new.write_text(shift)
+        new.replace(self._file)
+
+    def environment(self) -> dict[str, str]:
+        """What a node with this clock is started with."""
+        return wrong_clock(FAKETIME_TIMESTAMP_FILE=str(self._file), FAKETIME_CACHE_DURATION="1")
+
+
+@pytest.mark.parametrize("whose", ["master", "slave"])
+async def test_a_clock_that_is_set_under_load_loses_nothing(
+    starts_nodes: StartsNodes, tmp_path: Path, whose: str
+) -> None:
+    clock = SetClock(tmp_path / "clock")
+
+    def start(who: str, **settings: str) -> NodeProcess:
+        own = clock.environment() if who == whose else {}
+        return starts_nodes(max_tasks=1, languages="python", pool=False, **settings, **own)
+
+    slave = start("slave")
+    master = start("master", CCX_SLAVES=slave.url)
+    async with master.client() as client, asyncio.timeout(DEADLINE_SECONDS):
+        await until_it_knows(client, slave)
+        done = asyncio.Event()
+        clients = [asyncio.create_task(_go_on(client, done)) for _ in range(4)]
+        for shift in ("+1h", "+0h", "-1h", "+0h"):
+            await asyncio.sleep(SET_SECONDS)
+            clock.put(shift)
+        await asyncio.sleep(SET_SECONDS)
+        done.set()
+        ran = [one for some in await asyncio.gather(*clients) for one in some]
+        known = {node.name: node.health for node in await client.nodes()}
+    assert {(one.verdict, one.cases[0].stdout, one.attempt) for one in ran} == {(Verdict.OK, "done\n", 1)}
+    assert {one.node for one in ran} == set(known) == {master.name, slave.name}
+    assert set(known.values()) == {NodeHealth.OK}
+    for one in ran:
+        assert one.started_at is not None
+        assert one.finished_at is not None
+        assert one.created_at <= one.started_at <= one.finished_at
+    said = [line for node in (master, slave) for line in node.log.all()]
+    assert not [line for line in said if "Traceback" in line or "does not answer" in line or "is gone" in line]
+
+
+async def _go_on(client: Client, done: asyncio.Event) -> list[Submission]:
+    """One after the other, until it is done. Their deadline is shorter than what a clock is set by."""
+    ran = []
+    while not done.is_set():
+        text = "import time\ntime.sleep(0.3)\nprint('done')\n"
+        ran.append(await client.submit(submission("python", text, limits=LIMITS, deadline_seconds=60)))
+    return ran

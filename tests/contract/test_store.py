@@ -273,6 +273,15 @@ async def test_a_callback_is_tried_again_or_forgotten(store: Store) -> None:
     assert await store.due(later + timedelta(days=1), 30, 9) == ()
 
 
+async def test_a_callback_waits_for_no_clock_that_was_set_back(store: Store) -> None:
+    before = NOW - timedelta(hours=5)
+    await store.accept(ticket(1, attempt=1, callback_url="https://example.org/x"))
+    await store.finish(result(1), b"")
+    assert len(await store.due(before, 30, 9)) == 1
+    await store.settle(identity(1), NOW + timedelta(seconds=5))
+    assert len(await store.due(before, 30, 9)) == 1
+
+
 @pytest.mark.parametrize("kind", ["sqlite"])
 async def test_the_next_process_goes_on_in_order_with_what_was_left(opens: Opens) -> None:
     async with opens() as store:

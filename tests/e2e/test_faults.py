@@ -14,13 +14,14 @@ import psutil
 import pytest
 
 from ccx.client import Client
-from ccx.errors import CcxError, StoreUnavailable
+from ccx.errors import CcxError, EngineUnavailable, StoreUnavailable
 from ccx.events import CaseEnded
 from ccx.wire import Submission, SubmissionRequest, Verdict
 from ccx_orchestrator.docker_host import janitor
 from ccx_orchestrator.docker_host.engine.client import Engine, Image
 from ccx_orchestrator.docker_host.execution import executor
 from ccx_orchestrator.docker_host.sandboxes import lifecycle
+from tests.support.cgroups import ProcessLimit
 from tests.support.engine_proxy import EngineProxy
 from tests.support.node import (
     DEADLINE_SECONDS,
@@ -212,6 +213,39 @@ async def test_a_full_disk_is_our_fault_until_there_is_room_again(
             await is_well(local.client)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not IS_POSSIBLE, reason="it takes root and dockerd")
+async def test_a_full_process_table_is_our_fault_until_there_is_room_again(
+    images: None, node_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_engine(images=("ccx-python",)) as engine, ProcessLimit(engine.processes()) as limit:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        async with local_node(node_name, max_tasks=1, pool=True, languages=("python",)) as local:
+            await is_well(local.client)
+            limit.full()
+            # What waits in the pool is used up before anybody notices. The engine's own programs may not survive this.
+            ends = [await _end(local.client) for _ in range(5)]
+            assert ends[-1] in {"internal_error", "refused"}
+            assert set(ends) <= {"ok", "internal_error", "refused"}
+            assert (await local.client.health()).status == "degraded"
+            limit.lift()
+            engine.revive()
+
+            async def is_healthy() -> bool:
+                return (await local.client.health()).status == "ok"
+
+            await eventually(is_healthy, "it noticed by itself")
+            await is_well(local.client)
+
+
+async def _end(client: Client) -> str:
+    """The verdict of one submission; refused is one that the node never took."""
+    try:
+        return str((await answer(client, HELLO)).verdict)
+    except EngineUnavailable:
+        return "refused"
+
+
 def _fill(file: Path) -> None:
     """Every block of the file system, and every inode there is room for a name of."""
     with file.open("wb", buffering=0) as filler:
@@ -300,7 +334,7 @@ async def _end_of_one(node: NodeProcess) -> str:
     """What one submission came to; refused is one that the node never took."""
     try:
         async with node.client() as client, asyncio.timeout(5):
-            return str((await client.submit(HELLO)).verdict)
+            return await _end(client)
     except (CcxError, TimeoutError):
         return "refused"
 

@@ -1,6 +1,7 @@
-"""The same promises where most people have them: control groups of version 2 kept by systemd, and AppArmor.
+"""The same promises where most people have them: control groups of version 2 kept by systemd, and AppArmor; with either
+runtime, and on an engine of an ordinary user's own.
 
-The node stays here, its engine is that of an emulated machine. `make test-vm` makes the machine and runs this.
+The node stays here, its engine is in an emulated machine. `make test-vm` makes the machine and runs this.
 """
 
 from __future__ import annotations
@@ -14,16 +15,15 @@ from tests.e2e.test_other_engines import SOME
 from tests.engines.kinds import LANGUAGES, Kind
 from tests.engines.test_engines import (
     OnEngine,
+    check_by_doctor,
     client,
     node_on,
     test_a_node_that_was_killed_leaves_nothing_to_the_next,
     test_a_program_is_typed_to,
     test_hello_cold_and_warm_from_a_fresh_container_each,
-    test_it_is_the_engine_that_is_meant,
-    test_the_doctor_finds_nothing_wrong,
 )
 from tests.hostile.test_hostile_programs import ATTACKS
-from tests.support.emulated_host import EmulatedHost, emulated_host
+from tests.support.emulated_host import ROOTS, USERS, EmulatedEngine, EmulatedHost, emulated_host
 from tests.support.node import engine_client
 from tests.support.own_engine import SOCKETS_LEFT
 
@@ -32,8 +32,6 @@ __all__ = [
     "test_a_node_that_was_killed_leaves_nothing_to_the_next",
     "test_a_program_is_typed_to",
     "test_hello_cold_and_warm_from_a_fresh_container_each",
-    "test_it_is_the_engine_that_is_meant",
-    "test_the_doctor_finds_nothing_wrong",
 ]
 
 pytestmark = [
@@ -48,23 +46,52 @@ pytestmark = [
 SLOWNESS = 20
 
 
+# Where an engine listens in the machine, and the runtime that a node there is to use; it chooses crun by itself.
+PLACES = {"runc": (ROOTS, "runc"), "crun": (ROOTS, "crun"), "rootless": (USERS, "runc")}
+
+
+class Engines:
+    """The machine's engines, each made ready when it is first asked for."""
+
+    def __init__(self, host: EmulatedHost) -> None:
+        self._host = host
+        self._ready: dict[str, EmulatedEngine] = {}
+
+    def __getitem__(self, socket: str) -> EmulatedEngine:
+        if socket not in self._ready:
+            self._ready[socket] = self._host.engine(socket)
+        return self._ready[socket]
+
+
 @pytest.fixture(scope="module")
-def host(images: None) -> Iterator[EmulatedHost]:
+def engines(images: None) -> Iterator[Engines]:
     with emulated_host(*(f"ccx-{language}" for language in LANGUAGES)) as host:
-        yield host
+        yield Engines(host)
 
 
-@pytest.fixture(scope="module")
-def on(host: EmulatedHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnEngine]:
-    with node_on(host, tmp_path_factory.mktemp("vm")) as node:
-        yield OnEngine(Kind("trixie"), host, node)
+@pytest.fixture(scope="module", params=PLACES)
+def on(
+    request: pytest.FixtureRequest, engines: Engines, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OnEngine]:
+    socket, runtime = PLACES[request.param]
+    asked_for = {"CCX_RUNTIME": "runc"} if request.param == "runc" else {}
+    engine = engines[socket]
+    with node_on(engine, tmp_path_factory.mktemp("vm"), **asked_for) as node:
+        yield OnEngine(Kind("trixie", runtime), engine, node)
 
 
-def test_it_has_what_this_is_about(on: OnEngine) -> None:
-    with engine_client(on.engine.address) as client:
+@pytest.mark.parametrize(("socket", "confined_by"), [(ROOTS, "name=apparmor"), (USERS, "name=rootless")])
+def test_it_has_what_this_is_about(engines: Engines, socket: str, confined_by: str) -> None:
+    with engine_client(engines[socket].address) as client:
         info = client.info()
     assert (info["CgroupVersion"], info["CgroupDriver"]) == ("2", "systemd")
-    assert "name=apparmor" in info["SecurityOptions"]
+    assert confined_by in info["SecurityOptions"]
+    assert ("crun" in info["Runtimes"]) is (socket == ROOTS)
+
+
+@pytest.mark.parametrize("socket", [ROOTS, USERS])
+async def test_the_doctor_finds_nothing_wrong(engines: Engines, socket: str) -> None:
+    await check_by_doctor(engines[socket])
 
 
 @pytest.mark.parametrize("name", SOME)

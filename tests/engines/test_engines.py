@@ -42,7 +42,8 @@ SLEEPS = "import time\nprint('on', flush=True)\ntime.sleep(60)\n"
 class Engine(Protocol):
     """One that answers at an address."""
 
-    address: str
+    @property
+    def address(self) -> str: ...
 
 
 @dataclass
@@ -57,9 +58,9 @@ class OnEngine:
         return self.node.client()
 
 
-def node_on(engine: Engine, folder: Path, name: str = "") -> NodeProcess:
+def node_on(engine: Engine, folder: Path, name: str = "", **settings: str) -> NodeProcess:
     name = name or f"ccx-engines-{uuid4().hex[:8]}"
-    return NodeProcess(name, folder, "2", DOCKER_HOST=engine.address, CCX_POOL_MAXIMUM="2")
+    return NodeProcess(name, folder, "2", DOCKER_HOST=engine.address, CCX_POOL_MAXIMUM="2", **settings)
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -153,7 +154,11 @@ async def _is_ended(client: Client, submission_id: str) -> bool:
 
 
 async def test_the_doctor_finds_nothing_wrong(on: OnEngine) -> None:
-    status, found = await findings(on.engine.address, DOCTOR_SECONDS)
+    await check_by_doctor(on.engine)
+
+
+async def check_by_doctor(engine: Engine) -> None:
+    status, found = await findings(engine.address, DOCTOR_SECONDS)
     failed = {name: finding["detail"] for name, finding in found.items() if finding["status"] == "failed"}
     assert (status, failed) == (0, {})
-    assert await asyncio.to_thread(containers_with, "ccx.owner=doctor", on.engine.address) == []
+    assert await asyncio.to_thread(containers_with, "ccx.owner=doctor", engine.address) == []

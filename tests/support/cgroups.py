@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
+from uuid import uuid4
 
 MOUNTED = Path("/sys/fs/cgroup")
 
@@ -19,3 +22,36 @@ def remove_cgroups(containers: set[str]) -> None:
         for place in (MOUNTED / "docker" / container, *MOUNTED.glob(f"*/docker/{container}")):
             with suppress(OSError):
                 place.rmdir()
+
+
+class ProcessLimit:
+    """How many processes and threads some processes and their children may have, as if the host could have no more."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        hierarchy = MOUNTED / "pids" if (MOUNTED / "pids").is_dir() else MOUNTED
+        self._group = hierarchy / f"ccx-test-{uuid4().hex[:8]}"
+        self._pids = tuple(pids)
+
+    def __enter__(self) -> Self:
+        self._group.mkdir()
+        self._move(self._group)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.lift()
+        self._move(self._group.parent)
+        self._group.rmdir()
+
+    def full(self) -> None:
+        """From now on they can start nothing."""
+        (self._group / "pids.max").write_text((self._group / "pids.current").read_text())
+
+    def lift(self) -> None:
+        """As before."""
+        (self._group / "pids.max").write_text("max")
+
+    def _move(self, group: Path) -> None:
+        pids = self._pids if group is self._group else map(int, (self._group / "cgroup.procs").read_text().split())
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                (group / "cgroup.procs").write_text(str(pid))

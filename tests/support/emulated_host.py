@@ -1,4 +1,4 @@
-"""A Debian 13 in an emulated machine, whose Docker engine is reached from here: control groups of version 2 kept by
+"""A Debian 13 in an emulated machine, whose Docker engines are reached from here: control groups of version 2 kept by
 systemd, and AppArmor, whatever this machine has. `scripts/setup-vm.sh` makes its disk.
 """
 
@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.node import free_port
@@ -20,21 +21,28 @@ START_SECONDS = 300.0
 STOP_SECONDS = 20.0
 PAUSE_SECONDS = 1.0
 MEMORY_MEBIBYTES = 4096
+IMAGES = "/dev/vdb"
+ROOTS = "/run/docker.sock"
+USERS = "/run/user/1000/docker.sock"
+
+
+@dataclass(frozen=True)
+class EmulatedEngine:
+    """One of the machine's engines, at an address here."""
+
+    address: str
 
 
 class EmulatedHost:
     """The machine. What is written to its disk is forgotten when it ends."""
 
     def __init__(self, folder: Path) -> None:
-        self.address = f"unix://{folder}/docker.sock"
         self._folder = folder
         self._port = free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self, *images: str) -> None:
-        """Start it, have its engine know these images of the engine that everybody uses, and wait until it answers
-        here.
-        """
+        """Start it, with these images of the engine that everybody uses at hand, and wait until it is up."""
         # As a disk: through ssh, which an emulated processor has to encrypt for, they take three times as long.
         tar = self._folder / "images.tar"
         subprocess.run(["docker", "save", "--output", tar, *images], check=True)
@@ -50,11 +58,16 @@ class EmulatedHost:
             *("-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"),
             log="machine",
         )
-        self._wait_for(self._has_engine, "an engine in it")
-        subprocess.run(self._ssh("docker", "load", "--quiet", "--input", "/dev/vdb"), check=True, capture_output=True)
-        socket_there = self.address.removeprefix("unix://")
-        self._run(*self._ssh("-N", "-L", f"{socket_there}:/run/docker.sock"), log="tunnel")
-        self._wait_for(lambda: Path(socket_there).exists(), "its engine's socket here")
+        self._wait_for(lambda: self._answers(ROOTS), "an engine in it")
+
+    def engine(self, there: str) -> EmulatedEngine:
+        """The engine of that socket in the machine, with the images; it answers here."""
+        self._wait_for(lambda: self._answers(there), f"an engine at {there}")
+        subprocess.run(self._docker(there, "load", "--quiet", "--input", IMAGES), check=True, capture_output=True)
+        here = self._folder / there.replace("/", "-")
+        self._run(*self._ssh("-N", "-L", f"{here}:{there}"), log=here.name)
+        self._wait_for(here.exists, f"the socket of {there} here")
+        return EmulatedEngine(f"unix://{here}")
 
     def end(self) -> None:
         """Switch it off."""
@@ -74,11 +87,12 @@ class EmulatedHost:
         flags = (word for option in options for word in ("-o", option))
         return ("ssh", *flags, "-i", str(FILES / "key"), "-p", str(self._port), "root@127.0.0.1", *more)
 
-    def _has_engine(self) -> bool:
-        asked = subprocess.run(
-            self._ssh("docker", "version"), stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-        return asked.returncode == 0
+    def _docker(self, socket: str, *words: str) -> tuple[str, ...]:
+        return self._ssh("docker", "--host", f"unix://{socket}", *words)
+
+    def _answers(self, socket: str) -> bool:
+        command = self._docker(socket, "version")
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
 
     def _wait_for(self, is_there: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -92,7 +106,7 @@ class EmulatedHost:
 
 @contextmanager
 def emulated_host(*images: str) -> Iterator[EmulatedHost]:
-    """The machine, up, with these images in its engine."""
+    """The machine, up, with these images at hand."""
     with tempfile.TemporaryDirectory(prefix="ccx-vm-") as folder:
         host = EmulatedHost(Path(folder))
         try:

@@ -117,6 +117,12 @@ class OwnEngine:
         self._processes[-1].kill()
         self._processes[-1].wait()
 
+    def revive(self) -> None:
+        """Start it again if it has died, as a host's service manager would."""
+        if self._processes[-1].poll() is not None:
+            self._orphans |= containers_in(self._data)
+            self.start()
+
     def end(self) -> None:
         """Stop it and all that it has started, and give everything back."""
         if self._processes and self._processes[-1].poll() is None:
@@ -126,7 +132,7 @@ class OwnEngine:
         for process in self._processes:
             process.kill()
             process.wait()
-        for pid in self._descendants():
+        for pid in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         remove_cgroups(self._orphans)
@@ -138,8 +144,10 @@ class OwnEngine:
             subprocess.run(["umount", "--lazy", mount], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _descendants(self) -> list[int]:
-        """containerd and its shims: they outlive a killed engine, and all have its folder in their command line."""
+    def processes(self) -> list[int]:
+        """dockerd, containerd and its shims: these outlive a killed engine, and all have its folder in their command
+        line.
+        """
         return [
             process.pid
             for process in psutil.process_iter(["cmdline"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +52,15 @@ def test_a_host_that_is_well_has_nothing_but_ok() -> None:
 def test_what_is_not_well_is_named(changes: dict[str, Any], name: str, status: Status) -> None:
     assert statuses(**changes)[name] is status
     assert all(finding.remedy for finding in look(WELL | changes, NOW) if finding.status is not Status.OK)
+
+
+def test_the_disk_is_looked_at_where_it_is_the_engines(tmp_path: Path) -> None:
+    def detail(host: str) -> str:
+        about = WELL | {"DockerRootDir": str(tmp_path), "Name": host}
+        return next(finding.detail for finding in look(about, NOW) if finding.name == "disk")
+
+    assert "GiB free" in detail(platform.node())
+    assert "another host" in detail("another.host")
 
 
 @pytest.mark.parametrize(("option", "word"), [("name=rootless", "rootless"), ("name=userns", "remaps")])

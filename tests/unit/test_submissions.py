@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ccx.backoff import Backoff
 from ccx.errors import (
     EngineUnavailable,
     InvalidSubmission,
@@ -19,10 +20,12 @@ from ccx_orchestrator.domain.events import Finished
 from ccx_orchestrator.domain.planning import make_plan
 from ccx_orchestrator.domain.ticket import Ticket
 from ccx_orchestrator.store.memory import MemoryStore
+from ccx_orchestrator.submissions import running
 from ccx_orchestrator.submissions.active_submission import ActiveSubmission, Phase
 from ccx_orchestrator.submissions.service import Submissions
 from tests.support.fakes import BREAK, FAIL, HANG, HELLO, LOSE, LOSE_LATE, LOSE_ONCE, FakeExecutor
 from tests.support.languages import language
+from tests.support.node import eventually
 from tests.support.service import submissions_over
 
 DEADLINE_SECONDS = 5.0
@@ -200,6 +203,24 @@ async def test_a_dead_engine_is_noticed_and_then_refused_until_it_is_back(
     executor.is_engine_up = True
     assert (await result(service, await service.accept(program(HELLO)))).verdict is Verdict.OK
     assert service.engine_error is None
+
+
+async def test_an_engine_that_is_back_is_noticed_though_nothing_is_sent(
+    make: Callable[..., Submissions], executor: FakeExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "ENGINE_PAUSES", Backoff(0.001, 0.001))
+    service = make()
+    async with service.at_work(), asyncio.timeout(DEADLINE_SECONDS):
+        for _ in range(2):
+            executor.is_engine_up = False
+            assert (await result(service, await service.accept(program(HELLO)))).verdict is Verdict.INTERNAL_ERROR
+            assert service.engine_error is not None
+            executor.is_engine_up = True
+            await eventually(lambda: _is_well(service), "it noticed by itself")
+
+
+async def _is_well(service: Submissions) -> bool:
+    return service.engine_error is None
 
 
 async def test_draining_lets_what_runs_end_and_takes_nothing_new(

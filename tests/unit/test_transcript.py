@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ccx.wire import CaseRequest, SourceFile, State, SubmissionRequest, Verdict
 from ccx_orchestrator.domain.events import (
@@ -123,3 +123,11 @@ def test_a_case_that_is_cancelled_counts_what_it_has_written() -> None:
     told.add(Finished(Verdict.CANCELLED, "It was cancelled."), NOW)
     case = told.submission().cases[0]
     assert (case.verdict, case.stdout, case.stdout_bytes) == (Verdict.CANCELLED, "so far\n", 7)
+
+
+def test_a_clock_that_was_set_back_dates_no_event_before_another() -> None:
+    told = transcript()
+    told.add(Started("n", "1"), NOW - timedelta(hours=1))
+    told.add(Finished(Verdict.OK, None), NOW - timedelta(hours=1))
+    ended = told.submission()
+    assert ended.created_at == ended.started_at == ended.finished_at == NOW

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 WRONG_PER_MINUTE = 20
+SET_BACK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class Count:
 class PerMinute:
     """Counts for each by name, in memory."""
 
+    def __init__(self) -> None:
+        self._ahead_seconds = 0.0
+
     @cached_property
     def _limiter(self) -> MovingWindowRateLimiter:
         from limits.storage import MemoryStorage
@@ -41,10 +45,20 @@ class PerMinute:
         """One more of them, unless these are too many."""
         from limits import RateLimitItemPerMinute
 
+        self._forget_what_is_to_come()
         rate = RateLimitItemPerMinute(most)
         is_allowed = self._limiter.hit(rate, who)
         window = self._limiter.get_window_stats(rate, who)
         return Count(is_allowed, window.remaining, max(1, round(window.reset_time - time.time())))
+
+    def _forget_what_is_to_come(self) -> None:
+        """The library counts by the time of day: where that was set back by an hour, the last minute would last for
+        one.
+        """
+        ahead_seconds = time.time() - time.monotonic()
+        if ahead_seconds < self._ahead_seconds - SET_BACK_SECONDS:
+            self._limiter.storage.reset()
+        self._ahead_seconds = ahead_seconds
 
 
 class WrongTokens:

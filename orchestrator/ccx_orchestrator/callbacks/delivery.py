@@ -11,17 +11,17 @@ import structlog
 
 from ccx.backoff import Backoff
 from ccx.errors import StoreUnavailable
-from ccx_orchestrator.ports.callbacks import NATIVE, Callback, Caller, CallFailed, Form, Outbox
+from ccx_orchestrator.ports.callbacks import LONGEST_PAUSE, NATIVE, Callback, Caller, CallFailed, Form, Outbox
 from ccx_orchestrator.ports.metering import Meter
 from ccx_orchestrator.ports.store import Store
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 8
+TOGETHER = 8
 LOOK_SECONDS = 1.0
 LEASE_SECONDS = 60.0  # longer than a call may take
 MOST_TRIES = 10
-PAUSES = Backoff(5.0, 3600.0)
+PAUSES = Backoff(5.0, LONGEST_PAUSE.total_seconds())
 
 
 def pause_after(tries: int) -> float | None:
@@ -64,7 +64,7 @@ class Callbacks:
 
     async def make_some(self) -> int:
         """Make a few of those that are due now; how many there were."""
-        due = await self._outbox.due(self._clock(), LEASE_SECONDS, AT_ONCE)
+        due = await self._outbox.due(self._clock(), LEASE_SECONDS, TOGETHER)
         async with asyncio.TaskGroup() as group:
             for callback in due:
                 group.create_task(self._make(callback))

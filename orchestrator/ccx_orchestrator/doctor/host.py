@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ccx_orchestrator.docker_host.engine.capabilities import REMEDY, not_limited
+from ccx_orchestrator.docker_host.engine.capabilities import REMEDY, is_on_this_host, not_limited
 from ccx_orchestrator.doctor.finding import Finding, failed, ok, warning
 
 OLDEST_ENGINE = (20, 10)
@@ -32,7 +32,7 @@ def look(about: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
     yield _privileges(about)
     yield ok("runtimes", f"{', '.join(sorted(about.get('Runtimes') or {}))}; {about.get('DefaultRuntime')} by default")
     yield _storage(str(about.get("Driver", "")))
-    yield _disk(Path(about.get("DockerRootDir") or "/nowhere"))
+    yield _disk(Path(about.get("DockerRootDir") or "/nowhere"), is_here=is_on_this_host(about))
     yield _clock(str(about.get("SystemTime", "")), now)
 
 
@@ -79,8 +79,8 @@ def _storage(driver: str) -> Finding:
     return ok("storage", driver or "the engine does not say")
 
 
-def _disk(folder: Path) -> Finding:
-    if not folder.is_dir():
+def _disk(folder: Path, *, is_here: bool) -> Finding:
+    if not is_here or not folder.is_dir():
         return ok("disk", "the engine's is on another host and was not looked at")
     free = shutil.disk_usage(folder).free
     detail, remedy = f"{free / GIB:.1f} GiB free at {folder}", f"Make room at {folder}: `docker system prune` may do."

@@ -65,5 +65,5 @@ def failed(ticket: Ticket, message: str, at: datetime) -> Submission:
         language=ticket.request.language,
         attempt=ticket.attempt,
         created_at=ticket.created_at,
-        finished_at=at,
+        finished_at=max(at, ticket.created_at),
     )

@@ -35,7 +35,9 @@ class _Step:
 
 @dataclass(slots=True)
 class Transcript:
-    """The life of one submission. `at` of `add` is the time of the event; nothing here looks at a clock."""
+    """The life of one submission. `at` of `add` is the time of the event; nothing here looks at a clock. Where that was
+    set back meanwhile, no event is dated before an earlier one.
+    """
 
     submission_id: str
     plan: Plan
@@ -54,7 +56,7 @@ class Transcript:
         """Take in the next event; what was kept of it. After Finished there is none."""
         match event:
             case Started():
-                self.state, self._started, self._started_at = State.RUNNING, event, at
+                self.state, self._started, self._started_at = State.RUNNING, event, max(at, self.created_at)
             case Output():
                 return self._keep(event)
             case StepJudged():
@@ -63,7 +65,8 @@ class Transcript:
                 text, encoding = encode(data)
                 self._artifacts.append(Artifact(name=name, content=text, encoding=encoding, error=error))
             case Finished():
-                self.state, self._finished, self._finished_at = State.DONE, event, at
+                self.state, self._finished = State.DONE, event
+                self._finished_at = max(at, self._started_at or self.created_at)
             case _:
                 assert_never(event)
         return event

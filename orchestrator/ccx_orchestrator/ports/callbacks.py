@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from ccx.wire import Submission
+
+LONGEST_PAUSE = timedelta(hours=1)
+# When a first try is due: it waits for no clock, which might be set back meanwhile.
+AT_ONCE = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,9 @@ class Outbox(Protocol):
     """Callbacks that are still to be made; each stands here from the moment its submission ends."""
 
     async def due(self, now: datetime, lease_seconds: float, limit: int) -> tuple[Callback, ...]:
-        """Some whose time has come. They are nobody else's, and not due again, for that long."""
+        """Some whose time has come, those of the oldest submissions. They are nobody else's, and not due again, for
+        that long. A time that lies further ahead than LONGEST_PAUSE is of a clock that was wrong, and has come as well.
+        """
 
     async def settle(self, submission_id: str, again_at: datetime | None) -> None:
         """It was made, or given up (None); or it is to be tried again then."""

@@ -12,7 +12,7 @@ from itertools import islice
 from ccx.errors import KeyReused
 from ccx.wire import State, Submission, SubmissionRequest, SubmissionSummary
 from ccx_orchestrator.domain.ticket import Ticket
-from ccx_orchestrator.ports.callbacks import Callback
+from ccx_orchestrator.ports.callbacks import AT_ONCE, LONGEST_PAUSE, Callback
 from ccx_orchestrator.ports.store import Filter, News
 from ccx_orchestrator.store.memory_tokens import MemoryTokens
 
@@ -72,8 +72,8 @@ class MemoryStore:
         del self._unfinished[submission.id]
         self._finished[submission.id] = _Finished(submission, journal, ticket)
         self._bytes += weight(submission) + len(journal)
-        if (url := ticket.request.callback_url) and submission.finished_at:
-            self._calls[submission.id] = _Call(Callback(submission.id, url, 0), submission.finished_at)
+        if url := ticket.request.callback_url:
+            self._calls[submission.id] = _Call(Callback(submission.id, url, 0), AT_ONCE)
         while len(self._finished) > self._max_finished or (self._bytes > self._max_bytes and len(self._finished) > 1):
             self._forget_oldest()
 
@@ -138,7 +138,8 @@ class MemoryStore:
 
     async def due(self, now: datetime, lease_seconds: float, limit: int) -> tuple[Callback, ...]:
         """See `ports.Outbox`."""
-        some = list(islice((call for call in self._calls.values() if call.due_at <= now), limit))
+        oldest = (self._calls[name] for name in sorted(self._calls))
+        some = list(islice((one for one in oldest if not now < one.due_at <= now + LONGEST_PAUSE), limit))
         for call in some:
             leased = replace(call, due_at=now + timedelta(seconds=lease_seconds))
             self._calls[call.callback.submission] = leased

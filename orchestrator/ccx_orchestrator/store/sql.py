@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ccx.errors import KeyReused
 from ccx.wire import State, Submission, SubmissionRequest, SubmissionSummary
 from ccx_orchestrator.domain.ticket import Ticket
-from ccx_orchestrator.ports.callbacks import Callback
+from ccx_orchestrator.ports.callbacks import AT_ONCE, LONGEST_PAUSE, Callback
 from ccx_orchestrator.ports.store import Filter, News, NewsKind
 from ccx_orchestrator.store import rows
 from ccx_orchestrator.store.blobs import pack, unpack
@@ -171,7 +171,8 @@ class SqlStore(SafeAccess):
 
     async def due(self, now: datetime, lease_seconds: float, limit: int) -> tuple[Callback, ...]:
         """See `ports.Outbox`."""
-        some = select(callbacks.c.submission).where(callbacks.c.due_at <= now).order_by(callbacks.c.due_at).limit(limit)
+        has_come = or_(callbacks.c.due_at <= now, callbacks.c.due_at > now + LONGEST_PAUSE)
+        some = select(callbacks.c.submission).where(has_come).order_by(callbacks.c.submission).limit(limit)
         lease = (
             update(callbacks)
             .where(callbacks.c.submission.in_(some.with_for_update(skip_locked=True)))
@@ -241,8 +242,7 @@ class SqlStore(SafeAccess):
             name = end.submission.id
             kept.append({"id": name, "body": end.body, "journal": end.journal})
             if row.callback_url:
-                due_at = end.submission.finished_at
-                calls.append({"submission": name, "url": row.callback_url, "tries": 0, "due_at": due_at})
+                calls.append({"submission": name, "url": row.callback_url, "tries": 0, "due_at": AT_ONCE})
         if kept:
             connection.execute(insert(results), kept)
             self._tell(connection, NewsKind.DONE, tuple(str(one["id"]) for one in kept))

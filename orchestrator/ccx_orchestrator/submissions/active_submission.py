@@ -157,4 +157,5 @@ class ActiveSubmission:
     def starting_seconds(self, now: datetime) -> tuple[float, float]:
         """How long it waited for its slot, and then, until now, for its sandbox."""
         admitted_at = self.admitted_at or now
-        return (admitted_at - self.ticket.created_at).total_seconds(), (now - admitted_at).total_seconds()
+        waited, took = admitted_at - self.ticket.created_at, now - admitted_at
+        return max(0.0, waited.total_seconds()), max(0.0, took.total_seconds())  # the clock may have been set back

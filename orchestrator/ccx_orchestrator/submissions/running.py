@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from ccx.errors import CcxError, EngineUnavailable, ProblemError
+from ccx.backoff import Backoff
+from ccx.errors import CcxError, EngineUnavailable
 from ccx.wire import Verdict
 from ccx_orchestrator.domain.events import Event, Finished, Restarted, Started, StepJudged
 from ccx_orchestrator.ports.execution import Emit, Executor, SandboxHung, SandboxLost
@@ -21,6 +23,8 @@ from ccx_orchestrator.submissions.completion import Completion
 from ccx_orchestrator.submissions.retrying_store import RetryingStore
 
 log = structlog.get_logger(__name__)
+
+ENGINE_PAUSES = Backoff(0.5, 5.0)
 
 
 class Runs:
@@ -45,13 +49,28 @@ class Runs:
         self._clock = clock
         self._meter = meter
         self._changes = changes
-        self.engine_error: ProblemError | None = None
+        self.engine_error: EngineUnavailable | None = None
+        self._engine_failed = asyncio.Event()
 
     async def check_engine(self) -> None:
         """Where the engine failed the last time, raise EngineUnavailable unless it is back."""
         if self.engine_error is not None:
             await self._executor.check()
+            log.info("the engine answers again")
             self.engine_error = None
+            self._engine_failed.clear()
+
+    async def look_for_engine_for_ever(self) -> None:
+        """See that an engine that failed is back: a node that is known to be in trouble may be sent nothing that would
+        show it.
+        """
+        while True:
+            await self._engine_failed.wait()
+            for pause_seconds in ENGINE_PAUSES.pauses():
+                await asyncio.sleep(pause_seconds)
+                with suppress(EngineUnavailable):
+                    await self.check_engine()
+                    break
 
     def start(self, live: ActiveSubmission) -> None:
         """Run it. When its task is over, all it held is released."""
@@ -136,6 +155,7 @@ class Runs:
         log.error("submission failed", reason=str(error))
         if isinstance(error, EngineUnavailable):  # what else went wrong says nothing about the engine
             self.engine_error = error
+            self._engine_failed.set()
         reason = str(error) if isinstance(error, CcxError) else "Its sandbox was lost."
         message = f"{reason} This is a fault of the service, not of the program; its log has submission {live.id}."
         await self._completion.end(live, Verdict.INTERNAL_ERROR, message)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from ccx.errors import ProblemError, ShuttingDown
+from ccx.errors import EngineUnavailable, ProblemError, ShuttingDown
 from ccx.wire import State, Submission, SubmissionRequest, SubmissionSummary, Verdict
 from ccx_orchestrator.background import background
 from ccx_orchestrator.domain.dispatch import Lane
@@ -95,7 +95,10 @@ class Submissions:
     async def at_work(self) -> AsyncIterator[None]:
         """Go on with what was left unfinished, and work together with other nodes, for as long as the context lasts."""
         await self._work_sharing.take_over()
-        async with background(self._work_sharing.live(), "work sharing"):
+        async with (
+            background(self._work_sharing.live(), "work sharing"),
+            background(self._runs.look_for_engine_for_ever(), "engine"),
+        ):
             yield
 
     async def accept(
@@ -252,7 +255,7 @@ class Submissions:
         return self._active.forwarded
 
     @property
-    def engine_error(self) -> ProblemError | None:
+    def engine_error(self) -> EngineUnavailable | None:
         """Why the engine failed the last time, None while it is well."""
         return self._runs.engine_error
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from typing import Any
 import structlog
 
 from ccx.own_node import this_version
+from ccx_orchestrator.docker_host.engine.capabilities import is_on_this_host
 from ccx_orchestrator.docker_host.sandboxes.hardening import Runtime
 
 log = structlog.get_logger(__name__)
@@ -68,7 +68,7 @@ class ProvenRuntimes:
     def _key(self, runtime: str, image: str) -> str | None:
         entry = self._about["Runtimes"].get(runtime, {})
         program = shutil.which(entry.get("path") or "")
-        if program is None or self._about["Name"] != platform.node():
+        if program is None or not is_on_this_host(self._about):
             return None
         found = Path(program).stat()
         facts = [this_version(), image, runtime, entry, found.st_size, found.st_mtime_ns]
