@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import Any
 
 import structlog
-import uvloop
 
 from ccx_orchestrator import logs
 from ccx_orchestrator.access.hosts import host_of
@@ -28,7 +27,7 @@ from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.doors.own_port import OwnPort
 from ccx_orchestrator.membership.member import Member
 from ccx_orchestrator.membership_start import open_membership
-from ccx_orchestrator.serving import StopSignals, listen, serving
+from ccx_orchestrator.serving import StopSignals, listen, new_loop, serving
 from ccx_orchestrator.settings import Settings, load_settings
 from ccx_orchestrator.tls import Certificate, certificate_of, describe, names_of_machine
 
@@ -66,7 +65,7 @@ def serve(
             asks_for_tokens=settings.locks.asks_for_tokens,
             tls=settings.locks.has_tls,
         )
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(_serve(settings))
 
 

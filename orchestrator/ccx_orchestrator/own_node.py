@@ -17,14 +17,13 @@ from pathlib import Path
 from time import monotonic
 
 import structlog
-import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ccx.errors import BadInput, CcxError
 from ccx.own_node import OwnNode, description, locked, make_private, this_version
 from ccx_orchestrator import logs
 from ccx_orchestrator.bootstrap import RunningNode, open_node
-from ccx_orchestrator.serving import BACKLOG, StopSignals, serving
+from ccx_orchestrator.serving import BACKLOG, StopSignals, new_loop, serving
 from ccx_orchestrator.settings import Settings, load_settings
 
 log = structlog.get_logger(__name__)
@@ -70,7 +69,7 @@ def main(arguments: list[str]) -> int:
         logs.set_up(settings.log_level)
         with (
             locked(folder) as is_ours,
-            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+            asyncio.Runner(loop_factory=new_loop) as runner,
         ):
             if not is_ours:
                 raise BadInput(f"a node runs in {folder} already")

@@ -11,16 +11,19 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
+import uvloop
 from starlette.types import ASGIApp
 
 from ccx.errors import BadInput
 from ccx_orchestrator.access.connections import READ_SECONDS, SHARE_OF_DESCRIPTORS, ConnectionBounds
 from ccx_orchestrator.strict_protocol import strict_protocols
+from ccx_orchestrator.threads import Threads
 
 BACKLOG = 1024
 MOST_CONNECTIONS = 20_000
 # When the server is told to stop, every submission has ended already; what is left is to hand over the last answers.
 LAST_ANSWERS_SECONDS = 5
+THREADS = 8  # for what would hold up the loop; as many as Python gives a machine with four processors
 LARGEST_MESSAGE_BYTES = 32 * 1024 * 1024  # of a WebSocket: the first one brings all files
 
 # Longer than clients keep a connection they do not use, so that it is never closed while a request is on its way.
@@ -29,6 +32,13 @@ KEEP_ALIVE_SECONDS = 30
 
 class CannotListen(BadInput):
     """The address is taken, or not ours."""
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """An event loop for a node, with its threads."""
+    loop = uvloop.new_event_loop()
+    loop.set_default_executor(Threads(THREADS, "node"))
+    return loop
 
 
 class _Server(uvicorn.Server):

@@ -330,6 +330,16 @@ async def test_a_node_without_a_descriptor_left_recovers(starts_nodes: StartsNod
         await is_well(client)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to limit processes")
+async def test_a_node_that_can_start_no_thread_recovers(starts_nodes: StartsNodes) -> None:
+    node = starts_nodes(max_tasks=2)
+    with ProcessLimit([node.process.pid]) as limit:
+        limit.full()
+        ends = await asyncio.gather(*(_end_of_one(node) for _ in range(6)))
+        limit.lift()
+    assert set(ends) == {"ok"}  # it has all it needs from its start on
+
+
 async def _end_of_one(node: NodeProcess) -> str:
     """What one submission came to; refused is one that the node never took."""
     try:

@@ -17,6 +17,7 @@ from ccx_orchestrator.store.access_records import AccessRecords
 from ccx_orchestrator.store.database import SafeAccess, Transact
 from ccx_orchestrator.store.schema import BadDatabase, migrate
 from ccx_orchestrator.store.sql import SqlStore
+from ccx_orchestrator.threads import Threads
 
 T = TypeVar("T")
 Synchronous = Literal["full", "normal"]
@@ -143,7 +144,7 @@ class FileDatabase:
 async def _open_file(path: Path, synchronous: Synchronous) -> AsyncIterator[FileDatabase]:
     await asyncio.to_thread(_make_private, path)
     engine = _engine(path, synchronous)
-    with ThreadPoolExecutor(1, "store writer") as writer, ThreadPoolExecutor(READERS, "store reader") as readers:
+    with Threads(1, "store writer") as writer, Threads(READERS, "store reader") as readers:
         try:
             yield FileDatabase(engine, writer, readers)
         finally:

@@ -25,6 +25,7 @@ from ccx.errors import EngineUnavailable, ImageMissing
 from ccx_orchestrator.docker_host.engine.address import HOST_VARIABLE, engine_place
 from ccx_orchestrator.docker_host.engine.transport import Transport
 from ccx_orchestrator.docker_host.engine.unreachable import unreachable
+from ccx_orchestrator.threads import Threads
 
 T = TypeVar("T")
 
@@ -217,7 +218,7 @@ def connect() -> docker.DockerClient:
 async def open_engine() -> AsyncIterator[Engine]:
     """An engine for as long as the context lasts. Raises EngineUnavailable."""
     client = await asyncio.to_thread(connect)
-    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
+    threads = await asyncio.to_thread(Threads, THREADS, "docker")
     try:
         yield Engine(client, threads)
     finally:

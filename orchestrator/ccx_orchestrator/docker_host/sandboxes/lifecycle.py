@@ -6,13 +6,13 @@ import asyncio
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
 import structlog
 
-from ccx.errors import EngineUnavailable, ProblemError
+from ccx.errors import EngineUnavailable
 from ccx_orchestrator.docker_host.engine.client import Death, Engine
 from ccx_orchestrator.docker_host.runner.connection import RunnerLink
 from ccx_orchestrator.docker_host.runner.protocol import VERSION, Frame, Prestarted, Ready
@@ -147,11 +147,8 @@ class Sandboxes:
         return task
 
     async def _bury_unmade(self, name: str, creation: asyncio.Task[None]) -> None:
-        try:
+        with suppress(Exception):  # its maker is told; perhaps it was made all the same, with only the answer lost
             await creation
-        except ProblemError:
-            # Perhaps made all the same, with only the answer lost: removing by name settles it.
-            log.debug("sandbox was not made", container=name)
         await self._bury(name)
 
     async def _bury_whole(self, sandbox: Sandbox, after_seconds: float) -> None:
