@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import socket
 import subprocess
@@ -82,6 +83,22 @@ class Ccx:
 @pytest.fixture
 def ccx(tmp_path: Path) -> Ccx:
     return Ccx(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("closed", "told"), [("<&-", b"1\n"), ("2>&-", b"1\n"), ("<&- 2>&-", b"1\n"), ("<&- >&- 2>&-", b"")]
+)
+def test_a_stream_that_is_closed_is_an_empty_one(ccx: Ccx, closed: str, told: bytes) -> None:
+    command = shlex.join(ccx_command("run", ccx.write("one.py", "print(1)\n")))
+    ended = subprocess.run(
+        ["bash", "-c", f"{command} {closed}"],
+        env=ccx_environment(),
+        cwd=ccx.folder,
+        capture_output=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (0, told), ended.stderr
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
