@@ -24,5 +24,5 @@ rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cac
 rm -rf "${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ccx" # engines, an emulated machine, what is known of runtimes
 find . -name __pycache__ -type d -prune -exec rm -rf {} +
 if [ -e /var/log/ccx-dockerd.log ]; then
-    echo "ccx: left: the Docker engine, and packages that were installed for it (apt remove docker.io crun)"
+    echo "ccx: left: the Docker engine, and packages that were installed for it (apt remove docker.io)"
 fi

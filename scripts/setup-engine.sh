@@ -83,18 +83,6 @@ start_engine() {
     fi
 }
 
-# A new engine comes with crun, which starts a sandbox with a fifth less processor time than runc; a node uses it where it
-# works. crun refuses a host that has both versions of control groups.
-install_engine() {
-    local config=/etc/docker/daemon.json crun
-    if ! [ -e "$config" ] && ! [ -e /sys/fs/cgroup/unified ] && scripts/apt-install.sh crun && crun=$(command -v crun); then
-        mkdir -p /etc/docker
-        printf '{"runtimes": {"crun": {"path": "%s"}}}\n' "$crun" >"$config"
-        echo "ccx: the engine gets crun as a second runtime ($config)"
-    fi
-    scripts/apt-install.sh docker.io
-}
-
 provide_engine() {
     if [ -n "${DOCKER_HOST:-}" ]; then
         fail "no Docker engine answers at $DOCKER_HOST, which DOCKER_HOST names: start it, or unset DOCKER_HOST."
@@ -104,7 +92,7 @@ provide_engine() {
     fi
     is_debian_root || fail "a Docker engine is missing: install and start one (https://docs.docker.com/engine/install/), name one with DOCKER_HOST, or run this as root on Debian or Ubuntu."
     if ! command -v dockerd >/dev/null; then
-        install_engine
+        scripts/apt-install.sh docker.io
     fi
     start_engine
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Debian 13 with a Docker engine to be emulated: disk, kernel and a key for ssh, below the user's cache. It has what most
-# hosts have and this machine may not: control groups of version 2 kept by systemd, AppArmor, an engine that offers crun as well,
-# and one of a user's own (rootless). What was made by this script as it is now is left as it is.
+# hosts have and this machine may not: control groups of version 2 kept by systemd, AppArmor, an engine of root's and one
+# of a user's own (rootless), which both offer crun. What was made by this script as it is now is left as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,7 +40,7 @@ install -D -m 644 /dev/null "$root/var/lib/systemd/linger/ccx"
 cat >"$root/etc/systemd/user/docker.service" <<'END'
 [Service]
 Environment=PATH=/usr/sbin:/usr/bin:/sbin:/bin
-ExecStart=/usr/share/docker.io/contrib/dockerd-rootless.sh --iptables=false --ip6tables=false
+ExecStart=/usr/share/docker.io/contrib/dockerd-rootless.sh --iptables=false --ip6tables=false --add-runtime=crun=/usr/bin/crun
 Type=notify
 NotifyAccess=all
 KillMode=mixed

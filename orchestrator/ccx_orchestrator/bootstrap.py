@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -87,6 +87,7 @@ class RunningNode:
 
     app: FastAPI
     languages: Languages
+    runtimes: Mapping[str, Runtime]
     submissions: Submissions
     settings: Settings
     identity: NodeIdentity
@@ -154,7 +155,7 @@ async def open_node(
                     app = create_app(node)
                     async with open_doors(app, node, settings.doors):
                         open_page(app)
-                        yield RunningNode(app, here.languages, submissions, settings, parts.identity)
+                        yield RunningNode(app, here.languages, here.runtimes, submissions, settings, parts.identity)
             finally:
                 await submissions.drain(0)  # a no-op where the node was drained in good order
 
@@ -180,6 +181,7 @@ class _Here:
 
     languages: Languages
     executor: Executor
+    runtimes: Mapping[str, Runtime] = field(default_factory=dict)
     pool: Callable[[], tuple[PoolHealth, ...]] = tuple
 
 
@@ -209,7 +211,7 @@ async def _open_executor(settings: Settings) -> AsyncIterator[_Here]:
             _open_pool(engine, sandboxes, languages, runtimes, settings) as pool,
         ):
             executor = DockerExecutor(engine, pool or sandboxes, languages, settings.name, runtimes)
-            yield _Here(languages, executor, pool.health if pool else tuple)
+            yield _Here(languages, executor, runtimes, pool.health if pool else tuple)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from ccx.events import Output
 from ccx.messages import Terminal
 from ccx.wire import State, Verdict
 from tests.e2e.test_crun import HELLO
-from tests.e2e.test_doctor import findings
+from tests.e2e.test_doctor import Findings, findings
 from tests.e2e.test_other_engines import SOME
 from tests.engines.kinds import KINDS, LANGUAGES, Kind, engine_of
 from tests.hostile.test_hostile_programs import ATTACKS
@@ -157,8 +157,9 @@ async def test_the_doctor_finds_nothing_wrong(on: OnEngine) -> None:
     await check_by_doctor(on.engine)
 
 
-async def check_by_doctor(engine: Engine) -> None:
+async def check_by_doctor(engine: Engine) -> Findings:
     status, found = await findings(engine.address, DOCTOR_SECONDS)
     failed = {name: finding["detail"] for name, finding in found.items() if finding["status"] == "failed"}
     assert (status, failed) == (0, {})
     assert await asyncio.to_thread(containers_with, "ccx.owner=doctor", engine.address) == []
+    return found

@@ -11,6 +11,7 @@ from ccx_orchestrator.access.posture import Locks, Posture
 from ccx_orchestrator.bootstrap import RunningNode, open_node
 from ccx_orchestrator.docker_host.engine.client import open_engine
 from ccx_orchestrator.docker_host.languages.catalogue import load_languages
+from ccx_orchestrator.docker_host.sandboxes.hardening import USUAL
 from ccx_orchestrator.doctor import host, runtime_speed, sandboxes
 from ccx_orchestrator.doctor.finding import Finding, failed, ok, warning
 from ccx_orchestrator.domain.language import Language
@@ -75,9 +76,8 @@ async def _look_inside(node: RunningNode, settings: Settings) -> AsyncIterator[F
         yield finding
     async with open_engine() as engine:
         language, image = found[0], node.languages.image(found[0].name).id
-        yield await runtime_speed.look(
-            engine, await engine.about(), language, image, settings.runtime, node.settings.name
-        )
+        chosen = node.runtimes.get(language.name, USUAL)
+        yield await runtime_speed.look(engine, await engine.about(), language, image, chosen, settings)
 
 
 def _reference(language: Language, settings: Settings) -> SubmissionRequest:

@@ -10,12 +10,15 @@ from statistics import median
 from typing import Any
 
 from ccx.errors import CcxError
+from ccx_orchestrator.docker_host.checks.image_check import prove
 from ccx_orchestrator.docker_host.checks.runtime_choice import AUTO, FASTER, USUAL_NAME, could_be_used, hint
 from ccx_orchestrator.docker_host.checks.runtime_probe import RuntimeProbe
 from ccx_orchestrator.docker_host.engine.client import Engine
+from ccx_orchestrator.docker_host.sandboxes.hardening import Runtime
 from ccx_orchestrator.doctor.finding import Finding, ok, warning
 from ccx_orchestrator.domain.language import Language
 from ccx_orchestrator.ports.execution import SandboxLost
+from ccx_orchestrator.settings import Settings
 
 NAME = "runtime speed"
 STARTS = 5  # of each, in turn, for the host is not as quick at all times
@@ -24,9 +27,9 @@ NOTABLE = 1.1
 
 
 async def look(
-    engine: Engine, about: Mapping[str, Any], language: Language, image: str, general: str, node: str
+    engine: Engine, about: Mapping[str, Any], language: Language, image: str, chosen: Runtime, settings: Settings
 ) -> Finding:
-    """Start sandboxes of that language with both. `general` is the node's setting, `about` what the engine says."""
+    """Start sandboxes of that language with both. `chosen` is what the node uses, `about` what the engine says."""
     known = frozenset(about.get("Runtimes") or {})
     if not {USUAL_NAME, FASTER} <= known:
         advice = hint(known, is_installed=await asyncio.to_thread(could_be_used))
@@ -35,19 +38,14 @@ async def look(
         return warning(NAME, "sandboxes could start faster", f"{advice}.")
     seconds = defaultdict[str, list[float]](list)
     try:
+        if chosen.name != FASTER:
+            await prove(language, image, settings.images_dir, Runtime(FASTER, starts_ahead=False), settings.name)
         for name in (USUAL_NAME, FASTER) * STARTS:
-            seconds[name].append(await _start(engine, language, image, name, node))
+            seconds[name].append(await _start(engine, language, image, name, settings.name))
     except (CcxError, SandboxLost) as error:
         return ok(NAME, f"the engine has {FASTER} too, which does not work here: {error}")
-    used = _used(general, str(about.get("DefaultRuntime")))
+    used = chosen.name or str(about.get("DefaultRuntime"))
     return judge({name: median(found) for name, found in seconds.items()}, used)
-
-
-def _used(general: str, default: str) -> str:
-    """As `choose_runtimes` has it, where the faster one works."""
-    if general == AUTO:
-        return FASTER if default == USUAL_NAME else default
-    return general or default
 
 
 async def _start(engine: Engine, language: Language, image: str, runtime: str, node: str) -> float:

@@ -28,6 +28,9 @@ USUAL_NAME = "runc"  # what every engine comes with and all here is made for: no
 FASTER = "crun"
 AUTO = "auto"
 HYBRID = Path("/sys/fs/cgroup/unified")
+# It says Y where AppArmor is on. A sandbox of crun with no-new-privileges is then under two profiles, the engine's and
+# the one that Debian 13 has for crun; together they forbid the runner to end a program.
+APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 
 
 class BadRuntime(CcxError):
@@ -85,8 +88,10 @@ async def _faster(examination: Examination, names: Iterable[str]) -> dict[str, R
 
 
 def could_be_used() -> bool:
-    """Whether the faster one is installed on a host it does not refuse."""
-    return shutil.which(FASTER) is not None and not HYBRID.exists()
+    """Whether the faster one is installed on a host where it works."""
+    if shutil.which(FASTER) is None or HYBRID.exists():
+        return False
+    return not (APPARMOR.exists() and APPARMOR.read_text().startswith("Y"))
 
 
 def hint(known: frozenset[str], *, is_installed: bool) -> str | None:
