@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
 from docker.errors import NotFound
 
 from ccx.wire import Verdict
+from ccx_orchestrator.docker_host.checks.runtime_choice import BadRuntime
 from tests.e2e.test_doctor import findings
 from tests.hostile.test_hostile_programs import ATTACKS
 from tests.support.node import containers_with, engine_client, eventually, local_node, submission
@@ -100,6 +101,21 @@ async def test_a_node_does_without_it_where_it_does_not(
             await eventually(lambda: _has_idle(node_name), "the pool has one")
             assert await asyncio.to_thread(_runtimes, node_name) == {"runc"}
             assert (await local.client.submit(submission("python", HELLO["python"]))).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("options", "works"),
+    [((CRUN, "--default-runtime=crun"), True), (("--add-runtime=no=/bin/false", "--default-runtime=no"), False)],
+)
+async def test_an_engines_own_choice_has_to_prove_itself_too(
+    images: None, node_name: str, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], works: bool
+) -> None:
+    with own_engine(*options, images=("ccx-python",)) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        with nullcontext() if works else pytest.raises(BadRuntime, match="could not run the reference program"):
+            async with local_node(node_name, max_tasks=1, languages=("python",), pool=True) as local:
+                assert (await local.client.submit(submission("python", HELLO["python"]))).verdict is Verdict.OK
+                assert await asyncio.to_thread(_runtimes, node_name) == {"crun"}
 
 
 async def _has_idle(name: str) -> bool:

@@ -46,7 +46,7 @@ async def choose_runtimes(
     *,
     may_take_long: bool,
 ) -> dict[str, Runtime]:
-    """The runtime of each language that has one by the settings, or whose limits cannot be changed while it runs; each
+    """The runtime of each language that has one by the settings, or whose engine has another default than runc; each
     has passed the `examination`. `about` is what the engine says of itself. `general` is for all but the `special`
     ones; AUTO takes the faster one where the engine has it and it works. Where finding that out may not take long, it
     takes it only if it is known to work.
@@ -60,7 +60,7 @@ async def choose_runtimes(
         raise BadRuntime(_unknown(unknown[0], known))
     named = {name: runtime for name, runtime in chosen.items() if runtime and runtime != default}
     unasked = [language.name for language in languages.all() if language.name not in named]
-    if unasked and default != USUAL_NAME and await examination.is_fixed(unasked[0], default):
+    if unasked and default != USUAL_NAME and (may_take_long or await examination.is_fixed(unasked[0], default)):
         named |= dict.fromkeys(unasked, default)
     runtimes = {name: await examination.examine(name, runtime) for name, runtime in named.items()}
     if general == AUTO and default == USUAL_NAME and FASTER in known:
