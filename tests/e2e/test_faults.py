@@ -337,7 +337,7 @@ async def test_a_node_that_can_start_no_thread_recovers(starts_nodes: StartsNode
         limit.full()
         ends = await asyncio.gather(*(_end_of_one(node) for _ in range(6)))
         limit.lift()
-    assert set(ends) == {"ok"}  # it has all it needs from its start on
+    assert set(ends) == {"ok"}  # by the threads it had
 
 
 async def _end_of_one(node: NodeProcess) -> str:

@@ -37,11 +37,17 @@ def test_where_nothing_has_grown_there_is_nothing_to_say() -> None:
     assert complaints(done(), BEFORE, replace(BEFORE, memory_bytes=109 * MIB), 2.0) == []
 
 
-@pytest.mark.parametrize("name", ["descriptors", "threads", "containers", "namespaces", "traces"])
+@pytest.mark.parametrize("name", ["descriptors", "containers", "namespaces", "traces"])
 def test_one_more_of_anything_is_too_much(name: str) -> None:
     was = getattr(BEFORE, name)
     (told,) = complaints(done(), BEFORE, replace(BEFORE, **{name: was + 1}), 2.0)
     assert told == f"{name} have grown from {was} to {was + 1}"
+
+
+def test_threads_may_become_as_many_as_the_pools_have_with_what_they_hold() -> None:
+    assert complaints(done(), BEFORE, replace(BEFORE, threads=11, descriptors=36), 2.0) == []
+    assert complaints(done(), BEFORE, replace(BEFORE, threads=11, descriptors=37), 2.0)
+    assert complaints(done(), BEFORE, replace(BEFORE, threads=9 + 13), 2.0)
 
 
 def test_memory_may_grow_a_little() -> None:

@@ -218,7 +218,7 @@ def connect() -> docker.DockerClient:
 async def open_engine() -> AsyncIterator[Engine]:
     """An engine for as long as the context lasts. Raises EngineUnavailable."""
     client = await asyncio.to_thread(connect)
-    threads = await asyncio.to_thread(Threads, THREADS, "docker")
+    threads = Threads(THREADS, "docker")
     try:
         yield Engine(client, threads)
     finally:
