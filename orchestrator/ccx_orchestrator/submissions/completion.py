@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 
 import structlog
 
@@ -92,11 +93,14 @@ class Completion:
         """End it as cancelled, without waiting for that."""
         live.ending = asyncio.create_task(self.end(live, Verdict.CANCELLED, message))
 
-    def arm_expiry(self, live: ActiveSubmission) -> None:
-        """Cancel it at its client's deadline, should it not have been started by then."""
+    def arm_expiry(self, live: ActiveSubmission, *, was_just_accepted: bool = False) -> None:
+        """Cancel it at its client's deadline, should it not have been started by then. One that was just accepted has
+        all of its time, even if somebody has set the clock since.
+        """
         if (expires_at := live.ticket.expires_at) is None or live.is_claimed:
             return
-        seconds = max(0.0, (expires_at - self._clock()).total_seconds())
+        left = timedelta(seconds=live.ticket.request.deadline_seconds or 0)
+        seconds = max(0.0, (left if was_just_accepted else expires_at - self._clock()).total_seconds())
         live.expiry = asyncio.get_running_loop().call_later(seconds, self._expire, live)
 
     def _expire(self, live: ActiveSubmission) -> None:

@@ -130,7 +130,7 @@ class Submissions:
             self._active.give_away(live, stops=True)
             return await self.get(kept)
         live.is_stored.set()
-        self._completion.arm_expiry(live)
+        self._completion.arm_expiry(live, was_just_accepted=True)
         self._meter.accepted(plan.language.name)
         if live.transcript.state is State.QUEUED:
             self.changes.tell(live)
