@@ -54,7 +54,11 @@ async def answer(client: Client, request: SubmissionRequest) -> Submission:
 async def is_well(client: Client) -> None:
     result = await answer(client, HELLO)
     assert (result.verdict, result.cases[0].stdout) == (Verdict.OK, "hello\n")
-    assert (await client.health()).status == "ok"
+    assert await says_ok(client)
+
+
+async def says_ok(client: Client) -> bool:
+    return (await client.health()).status == "ok"
 
 
 def is_our_fault(result: Submission) -> None:
@@ -230,11 +234,7 @@ async def test_a_full_process_table_is_our_fault_until_there_is_room_again(
             assert (await local.client.health()).status == "degraded"
             limit.lift()
             engine.revive()
-
-            async def is_healthy() -> bool:
-                return (await local.client.health()).status == "ok"
-
-            await eventually(is_healthy, "it noticed by itself")
+            await eventually(lambda: says_ok(local.client), "it noticed by itself")
             await is_well(local.client)
 
 
@@ -288,11 +288,7 @@ async def test_a_full_disk_of_the_store_is_told_of_and_what_was_taken_in_is_kept
             if isinstance(event, CaseEnded):  # while there is no room for its result
                 break
         filler.unlink()
-
-        async def is_healthy() -> bool:
-            return (await client.health()).status == "ok"
-
-        await eventually(is_healthy, "it noticed by itself that there is room")
+        await eventually(lambda: says_ok(client), "it noticed by itself that there is room")
         kept = await client.wait(running.id)
         assert (kept.verdict, kept.cases[0].stdout, kept.attempt) == (Verdict.OK, "done\n", 1)
         await is_well(client)

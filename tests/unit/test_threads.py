@@ -11,10 +11,11 @@ import pytest
 from ccx_orchestrator.threads import Threads
 
 
-def test_where_no_thread_can_be_started_the_first_does_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_thread: Thread) -> NoReturn:
-        raise RuntimeError("can't start new thread")
+def refuse(_thread: Thread) -> NoReturn:
+    raise RuntimeError("can't start new thread")
 
+
+def test_where_no_thread_can_be_started_the_first_does_all(monkeypatch: pytest.MonkeyPatch) -> None:
     with Threads(4, "some") as threads:
         monkeypatch.setattr(threading.Thread, "start", refuse)
         go_on = Event()
@@ -32,9 +33,6 @@ def test_where_they_can_there_are_as_many_as_are_needed() -> None:
 
 
 def test_one_that_cannot_have_a_single_thread_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_thread: Thread) -> NoReturn:
-        raise RuntimeError("can't start new thread")
-
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(RuntimeError, match="new thread"):
         Threads(4, "some")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
 
 from ccx.wire import State, Submission, SubmissionRequest, Verdict
@@ -33,13 +33,6 @@ class Ticket:
     attempt: int = 0
     key: IdempotencyKey | None = None
     is_interactive: bool = False
-
-    @property
-    def expires_at(self) -> datetime | None:
-        """When it is not worth starting any more, by the word of its client."""
-        if self.request.deadline_seconds is None:
-            return None
-        return self.created_at + timedelta(seconds=self.request.deadline_seconds)
 
 
 def digest_of(request: SubmissionRequest) -> str:

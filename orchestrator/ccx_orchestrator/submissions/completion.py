@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
 
 import structlog
 
@@ -97,11 +96,12 @@ class Completion:
         """Cancel it at its client's deadline, should it not have been started by then. One that was just accepted has
         all of its time, even if somebody has set the clock since.
         """
-        if (expires_at := live.ticket.expires_at) is None or live.is_claimed:
+        seconds = live.ticket.request.deadline_seconds
+        if seconds is None or live.is_claimed:
             return
-        left = timedelta(seconds=live.ticket.request.deadline_seconds or 0)
-        seconds = max(0.0, (left if was_just_accepted else expires_at - self._clock()).total_seconds())
-        live.expiry = asyncio.get_running_loop().call_later(seconds, self._expire, live)
+        if not was_just_accepted:
+            seconds -= (self._clock() - live.ticket.created_at).total_seconds()
+        live.expiry = asyncio.get_running_loop().call_later(max(0.0, seconds), self._expire, live)
 
     def _expire(self, live: ActiveSubmission) -> None:
         if not live.has_slot and not live.is_over:
