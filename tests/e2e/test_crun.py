@@ -11,7 +11,11 @@ import pytest
 from docker.errors import NotFound
 
 from ccx.wire import Verdict
+from ccx_orchestrator.access.posture import Locks
+from ccx_orchestrator.docker_host import janitor
 from ccx_orchestrator.docker_host.checks.runtime_choice import BadRuntime
+from ccx_orchestrator.doctor.examination import examine
+from ccx_orchestrator.settings import load_settings
 from tests.e2e.test_doctor import findings
 from tests.hostile.test_hostile_programs import ATTACKS
 from tests.support.node import containers_with, engine_client, eventually, local_node, submission
@@ -83,6 +87,20 @@ async def test_the_doctor_says_what_it_brings_and_whether_it_is_used(images: Non
     )
     assert used["status"] == "ok"
     assert "; the node uses runc" in unused["detail"]
+
+
+async def test_what_the_doctor_measures_is_no_lost_sandbox_to_its_node(
+    images: None, node_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(janitor, "SWEEP_SECONDS", 0.01)
+    locks = Locks("127.0.0.1", access=None, has_tls=False, is_insecure=False)
+    with own_engine(CRUN, images=("ccx-python",)) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        given = {"name": node_name, "database_url": "memory:", "runtime": "runc"}
+        settings = await asyncio.to_thread(lambda: load_settings(**given))
+        found = [finding async for finding in examine(settings, locks)]
+    assert found[-1].name == "runtime speed"
+    assert found[-1].detail.startswith("a sandbox comes and goes in ")
 
 
 async def test_the_doctor_says_why_it_is_not_used(images: None) -> None:

@@ -44,7 +44,8 @@ class ProcessLimit:
 
     def full(self) -> None:
         """From now on they can start nothing."""
-        (self._group / "pids.max").write_text((self._group / "pids.current").read_text())
+        # Not what there are now: those that end would make room.
+        (self._group / "pids.max").write_text("0")
 
     def lift(self) -> None:
         """As before."""

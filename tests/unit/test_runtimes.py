@@ -25,13 +25,19 @@ def test_one_that_the_engine_knows_was_tried_or_is_in_use() -> None:
 
 
 def test_what_is_used_and_slower_is_told_with_the_way_out() -> None:
-    found = judge(QUICKER, "runc")
+    found = judge(QUICKER, "runc", was_tried=False)
     assert (found.status, "1.5 times" in found.detail, "auto" in found.remedy) == (Status.WARNING, True, True)
     assert "150 ms with runc, 100 ms with crun" in found.detail
+
+
+def test_where_the_node_has_tried_it_the_way_out_is_another_start() -> None:
+    found = judge(QUICKER, "runc", was_tried=True)
+    assert "crun failed when the node started" in found.detail
+    assert (found.status, "start the node again" in found.remedy) == (Status.WARNING, True)
 
 
 @pytest.mark.parametrize(
     ("seconds", "used"), [(QUICKER, "crun"), ({"runc": 0.1, "crun": 0.1}, "runc"), (QUICKER, "runsc")]
 )
 def test_what_is_used_and_no_slower_is_well(seconds: dict[str, float], used: str) -> None:
-    assert judge(seconds, used).status is Status.OK
+    assert judge(seconds, used, was_tried=True).status is Status.OK

@@ -34,6 +34,10 @@ async def examine(settings: Settings, locks: Locks) -> AsyncIterator[Finding]:
         async with open_node(settings) as node:
             async for finding in _look_inside(node, settings):
                 yield finding
+        # With the node gone: its janitor would take sandboxes that it has not made for lost ones, and those that it
+        # starts ahead would be measured too.
+        if found := sandboxes.find_probe(_served(node)):
+            yield await _compare_runtimes(node, found[0], settings)
     except CcxError as error:
         yield failed("node", str(error), "Mend that and look again.")
 
@@ -56,7 +60,6 @@ async def _look_inside(node: RunningNode, settings: Settings) -> AsyncIterator[F
         accepted = await node.submissions.accept(request)
         return await node.submissions.wait(accepted.id)
 
-    served: list[Language] = []
     for name, language in sorted(load_languages(settings.images_dir).items()):
         try:
             node.languages.find(name)
@@ -64,9 +67,8 @@ async def _look_inside(node: RunningNode, settings: Settings) -> AsyncIterator[F
             if not language.by_name_only:
                 yield warning(f"image {name}", str(error), BUILD.format(name=name))
             continue
-        served.append(language)
         yield _judge_reference(language, await run(_reference(language, settings)))
-    found = sandboxes.find_probe(served)
+    found = sandboxes.find_probe(_served(node))
     if found is None:
         known = ", ".join(probe.suffix for probe in sandboxes.PROBES)
         detail = f"no language is served that the limits could be tried in: there are programs for it in {known}"
@@ -74,10 +76,16 @@ async def _look_inside(node: RunningNode, settings: Settings) -> AsyncIterator[F
         return
     async for finding in sandboxes.look(run, *found):
         yield finding
+
+
+def _served(node: RunningNode) -> list[Language]:
+    return [node.languages.find(language.name) for language in node.languages.all()]
+
+
+async def _compare_runtimes(node: RunningNode, language: Language, settings: Settings) -> Finding:
+    image, chosen = node.languages.image(language.name).id, node.runtimes.get(language.name, USUAL)
     async with open_engine() as engine:
-        language, image = found[0], node.languages.image(found[0].name).id
-        chosen = node.runtimes.get(language.name, USUAL)
-        yield await runtime_speed.look(engine, await engine.about(), language, image, chosen, settings)
+        return await runtime_speed.look(engine, await engine.about(), language, image, chosen, settings)
 
 
 def _reference(language: Language, settings: Settings) -> SubmissionRequest:

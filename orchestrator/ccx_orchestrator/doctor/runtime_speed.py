@@ -45,7 +45,8 @@ async def look(
     except (CcxError, SandboxLost) as error:
         return ok(NAME, f"the engine has {FASTER} too, which does not work here: {error}")
     used = chosen.name or str(about.get("DefaultRuntime"))
-    return judge({name: median(found) for name, found in seconds.items()}, used)
+    was_tried = settings.runtimes.get(language.name, settings.runtime) == AUTO
+    return judge({name: median(found) for name, found in seconds.items()}, used, was_tried=was_tried)
 
 
 async def _start(engine: Engine, language: Language, image: str, runtime: str, node: str) -> float:
@@ -54,16 +55,17 @@ async def _start(engine: Engine, language: Language, image: str, runtime: str, n
     return time.perf_counter() - began
 
 
-def judge(seconds: Mapping[str, float], used: str) -> Finding:
-    """What to make of the medians, by the name of the runtime, where the node uses that one."""
+def judge(seconds: Mapping[str, float], used: str, *, was_tried: bool) -> Finding:
+    """What to make of the medians, by the name of the runtime, where the node uses that one. `was_tried`: it would have
+    taken the faster one, had that worked when the node started.
+    """
     detail = "a sandbox comes and goes in " + ", ".join(
         f"{taken * 1000:.0f} ms with {name}" for name, taken in seconds.items()
     )
     gain = seconds.get(used, 0.0) / seconds[FASTER]
     if gain < NOTABLE:
         return ok(NAME, f"{detail}; the node uses {used}")
-    return warning(
-        NAME,
-        f"{detail}; the node uses {used}, which takes {gain:.1f} times as long",
-        f'Set `runtime = "{AUTO}"`: the node then takes {FASTER} wherever it works.',
-    )
+    detail = f"{detail}; the node uses {used}, which takes {gain:.1f} times as long"
+    if was_tried:
+        return warning(NAME, f"{detail}: {FASTER} failed when the node started", "It works now: start the node again.")
+    return warning(NAME, detail, f'Set `runtime = "{AUTO}"`: the node then takes {FASTER} wherever it works.')

@@ -86,7 +86,10 @@ async def _events(executor: DockerExecutor, plan: Plan, controls: _NoControls | 
 
 
 def _reference_plan(language: Language, folder: Path) -> Plan:
-    return make_plan(_request(language, folder, stdin=language.reference.stdin), lambda _: language)
+    # With all the time there is: it is not about how quick the host is.
+    longest = language.limits.highest
+    limits = LimitOverrides(cpu_seconds=longest.cpu_seconds, wall_seconds=longest.wall_seconds)
+    return make_plan(_request(language, folder, stdin=language.reference.stdin, limits=limits), lambda _: language)
 
 
 def _endless_plan(language: Language, folder: Path) -> Plan:
