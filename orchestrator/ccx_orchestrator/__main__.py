@@ -34,6 +34,14 @@ from ccx_orchestrator.tls import Certificate, certificate_of, describe, names_of
 log = structlog.get_logger(__name__)
 
 EXIT_CUT_SHORT = 1
+# Always the same: what one that was killed has left is cleared away by the next.
+DOCTOR = "doctor"
+# A node that examines its host keeps nothing, takes no part in a cluster or a shared database, and calls nobody.
+ALONE = {
+    "database_url": "memory:",
+    **dict.fromkeys(("database_url_file", "callback_secret", "callback_secret_file"), None),
+    **dict.fromkeys(("slaves", "slave_dns", "join"), ()),
+}
 
 
 def serve(
@@ -168,7 +176,7 @@ async def _drained(node: RunningNode, signals: StopSignals) -> bool:
 def doctor(report: Callable[[dict[str, str]], None]) -> None:
     """Examine this host; `report` gets each finding as it is made: name, status, detail, remedy. Raises BadSettings."""
     locks = load_settings().locks
-    settings = load_settings(name=f"doctor-{os.getpid()}", host="127.0.0.1", access=False)
+    settings = load_settings(name=DOCTOR, host="127.0.0.1", access=False).model_copy(update=ALONE)
     logs.set_up("critical")  # what goes wrong is in the findings
 
     async def examine_all() -> None:

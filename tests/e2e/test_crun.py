@@ -96,8 +96,9 @@ async def test_what_the_doctor_measures_is_no_lost_sandbox_to_its_node(
     locks = Locks("127.0.0.1", access=None, has_tls=False, is_insecure=False)
     with own_engine(CRUN, images=("ccx-python",)) as engine:
         monkeypatch.setenv("DOCKER_HOST", engine.address)
-        given = {"name": node_name, "database_url": "memory:", "runtime": "runc"}
-        settings = await asyncio.to_thread(lambda: load_settings(**given))
+        settings = await asyncio.to_thread(
+            lambda: load_settings(name=node_name, database_url="memory:", runtime="runc")
+        )
         found = [finding async for finding in examine(settings, locks)]
     assert found[-1].name == "runtime speed"
     assert found[-1].detail.startswith("a sandbox comes and goes in ")

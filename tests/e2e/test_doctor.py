@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 
 from tests.support.engine_proxy import EngineProxy, Tamper
-from tests.support.node import DEADLINE_SECONDS, ccx_command, ccx_environment, containers_with
+from tests.support.node import DEADLINE_SECONDS, ccx_command, ccx_environment, containers_with, eventually
 
 pytestmark = pytest.mark.docker
 
 IMAGES = Path(__file__).parents[2] / "images"
 LIMITS = {"memory limit", "process limit", "file size limit", "output limit", "CPU time limit", "wall time limit"}
 
+# Of a cluster's node: the doctor has no use for them, and they are not there.
+NOBODY, NO_DATABASE = "http://127.0.0.1:9", "postgresql://ccx@127.0.0.1:9/ccx"
 Findings = dict[str, dict[str, str]]
 # Six limits are passed, each by a program of its own: in Java that takes a busy machine a minute.
 DOCTOR_SECONDS = 150.0
@@ -41,10 +43,12 @@ async def findings(
     return process.returncode or 0, {finding["name"]: finding for finding in report["findings"]}
 
 
-async def test_a_host_that_is_well_is_green(images: None) -> None:
-    status, found = await findings()
+async def test_a_host_that_is_well_is_green(images: None, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    status, found = await findings(CCX_STATE_DIR=str(state), CCX_SLAVES=NOBODY, CCX_DATABASE_URL=NO_DATABASE)
 
     assert status == 0
+    assert not await asyncio.to_thread(state.exists)
     assert {name for name, finding in found.items() if finding["status"] == "failed"} == set()
     assert (
         set(found)
@@ -66,7 +70,23 @@ async def test_a_host_that_is_well_is_green(images: None) -> None:
         | LIMITS
     )
     assert all(finding["detail"] for finding in found.values())
-    assert not [each for each in containers_with("ccx") if each["Labels"]["ccx.owner"].startswith("doctor-")]
+    assert containers_with("ccx.owner=doctor") == []
+
+
+async def test_what_one_that_was_killed_has_left_is_cleared_away_by_the_next(images: None) -> None:
+    process = await asyncio.create_subprocess_exec(*ccx_command("doctor"), stdout=subprocess.DEVNULL)
+    await eventually(_has_sandboxes, "it has sandboxes")
+    process.kill()
+    await process.wait()
+    assert await _has_sandboxes()
+
+    await findings()
+
+    assert not await _has_sandboxes()
+
+
+async def _has_sandboxes() -> bool:
+    return bool(await asyncio.to_thread(containers_with, "ccx.owner=doctor"))
 
 
 @pytest.mark.parametrize("language", ["c", "java"])
