@@ -11,7 +11,7 @@ help: ## list these targets
 	@echo 'make run sets everything up on Debian or Ubuntu as root, or wherever a Docker engine answers. All targets:'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1#\2/p' Makefile | awk -F'#' '{printf "%-12s %s\n", $$1, $$2}'
 
-.PHONY: help test-engines test-vm test-fast run test bench soak check cluster format python engine images page gui gui-deps screenshots wheel docs man clean
+.PHONY: help test-engines test-vm test-fast run test bench soak soak-cluster check cluster format python engine images page gui gui-deps screenshots wheel docs man clean
 
 run: images ## set up everything, then run the example programs
 	@scripts/run-examples.sh
@@ -39,6 +39,10 @@ bench: images ## measure against docker run, the bare host and others; writes do
 
 soak: images ## thousands of submissions, one in five hostile; the figures go into docs/security.md
 	PYTHONPATH=. $(BIN)/python bench/soak.py --write
+
+soak-cluster: images ## the same for hours over a master, its database and two slaves, with faults (needs root)
+	@scripts/setup-tests.sh
+	PYTHONPATH=. $(BIN)/python bench/cluster_soak.py --write $(ARGS)
 
 check: python page gui-deps ## format, lint, types, architecture, the OpenAPI document
 	$(BIN)/ruff format --check .

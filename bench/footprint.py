@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 
 from tests.hostile.arena import Arena, processes_of
-from tests.support.node import sandboxes_of
+from tests.support.node import NodeProcess, sandboxes_of
 
 GROWTH_SHARE = 0.10
 GROWTH_BYTES = 8 << 20
@@ -28,20 +28,27 @@ class Footprint:
     threads: int
     memory_bytes: int
     containers: int
-    namespaces: int
-    traces: int
+    namespaces: int = 0
+    traces: int = 0
 
     @classmethod
     def of(cls, arena: Arena) -> Footprint:
         """That of the node of an arena."""
-        process = psutil.Process(arena.node.process.pid)
+        return replace(
+            cls.of_node(arena.node),
+            namespaces=len(_namespaces(processes_of(arena.all_containers()))),
+            traces=len(arena.traces()) + len(processes_of(arena.removed())),
+        )
+
+    @classmethod
+    def of_node(cls, node: NodeProcess) -> Footprint:
+        """That of a node which nobody has watched: without what removed sandboxes may have left."""
+        process = psutil.Process(node.process.pid)
         return cls(
             descriptors=process.num_fds(),
             threads=process.num_threads(),
             memory_bytes=process.memory_info().rss,
-            containers=len(sandboxes_of(arena.node.name)),
-            namespaces=len(_namespaces(processes_of(arena.all_containers()))),
-            traces=len(arena.traces()) + len(processes_of(arena.removed())),
+            containers=len(sandboxes_of(node.name, node.engine)),
         )
 
     def growth(self, after: Footprint) -> Iterator[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import random
 import sys
@@ -32,7 +33,6 @@ from tests.hostile.test_hostile_programs import ATTACKS
 from tests.support.node import NodeProcess, SandboxWatch, submission
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "security.md"
-BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
 IDLE_SECONDS = 10.0
 WARM_UP = 64
 # The largest there is of what is allocated on first use: it belongs to the warm-up.
@@ -77,14 +77,17 @@ def _attacks(order: random.Random) -> Iterator[str]:
         yield from names
 
 
-def plan(soak: Soak) -> list[Planned]:
-    """All submissions in the order they are sent; the same every time."""
+def endless(hostile: int) -> Iterator[Planned]:
+    """Submissions in the order they are sent, one in so many hostile; the same every time."""
     order = random.Random(1)  # noqa: S311  (nothing secret)
     attacks = _attacks(order)
-    return [
-        _attack(next(attacks)) if number % soak.hostile == 0 else _sum(order.choice(list(KINDS)), number)
-        for number in range(soak.submissions)
-    ]
+    for number in itertools.count():
+        yield _attack(next(attacks)) if number % hostile == 0 else _sum(order.choice(list(KINDS)), number)
+
+
+def plan(soak: Soak) -> list[Planned]:
+    """All submissions of a soak."""
+    return list(itertools.islice(endless(soak.hostile), soak.submissions))
 
 
 def warm_up() -> list[Planned]:
@@ -175,12 +178,13 @@ def complaints(soak: Soak, before: Footprint, after: Footprint, idle_seconds: fl
     return found + list(before.growth(after))
 
 
-def write_into_document(table: str) -> None:
-    """Put the table between its two marks."""
+def write_into_document(table: str, name: str = "soak") -> None:
+    """Put the table between the two marks of that name."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     text = DOCUMENT.read_text()
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    DOCUMENT.write_text(f"{head}{BEGIN}\n{table}{END}{tail}")
+    head, _, rest = text.partition(begin)
+    _, _, tail = rest.partition(end)
+    DOCUMENT.write_text(f"{head}{begin}\n{table}{end}{tail}")
 
 
 async def run(arguments: argparse.Namespace) -> int:

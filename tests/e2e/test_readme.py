@@ -49,10 +49,11 @@ def without_numbers(text: str) -> str:
 
 
 @pytest.mark.parametrize("transcript", blocks("console"))
-def test_a_transcript_is_what_happens(transcript: str) -> None:
+def test_a_transcript_is_what_happens(transcript: str, tmp_path: Path) -> None:
     shown = commands(transcript)
     script = "\n".join(f"{command.line}\necho '{MARK}'" for command in shown)
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "CCX_NAME": "readme"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "CCX_NAME": "readme", "XDG_STATE_HOME": str(tmp_path)}
     done = subprocess.run(
         ["bash", "-c", f"exec 2>&1\n{script}\nwait"],
         cwd=ROOT,

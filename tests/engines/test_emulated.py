@@ -93,14 +93,14 @@ def test_it_has_what_this_is_about(engines: Engines, socket: str, confined_by: s
 async def test_a_runtime_whose_programs_cannot_be_ended_is_not_used(engines: Engines, tmp_path: Path) -> None:
     with (
         pytest.raises(TimeoutError, match="a program cannot be ended: Permission denied"),
-        node_on(engines[ROOTS], tmp_path, CCX_RUNTIME="crun"),
+        node_on(engines[ROOTS], tmp_path, CCX_RUNTIME="crun", CCX_LANGUAGES="python"),
     ):
         pass
 
 
 @pytest.mark.parametrize("socket", [ROOTS, USERS])
 async def test_the_doctor_finds_nothing_wrong(engines: Engines, socket: str) -> None:
-    found = await check_by_doctor(engines[socket])
+    found = await check_by_doctor(engines[socket], CCX_LANGUAGES="python")
     said = {ROOTS: "crun too, which does not work here: ", USERS: "the node uses crun"}[socket]
     assert said in found["runtime speed"]["detail"]
 

@@ -130,7 +130,7 @@ async def test_a_program_is_typed_to(client: Client) -> None:
 
 async def test_a_node_that_was_killed_leaves_nothing_to_the_next(on: OnEngine, tmp_path: Path) -> None:
     name = f"ccx-engines-{uuid4().hex[:8]}"
-    first = node_on(on.engine, tmp_path, name)
+    first = node_on(on.engine, tmp_path, name, CCX_LANGUAGES="python")
     with first:
         async with first.client() as client:
             accepted = await client.submit(submission("python", SLEEPS, limits={"wall_seconds": 100}), wait=False)
@@ -142,7 +142,7 @@ async def test_a_node_that_was_killed_leaves_nothing_to_the_next(on: OnEngine, t
         first.process.kill()
         first.process.wait()
         assert sandboxes_of(name, on.engine.address)
-        with node_on(on.engine, tmp_path, name) as second:
+        with node_on(on.engine, tmp_path, name, CCX_LANGUAGES="python") as second:
             async with second.client() as client:
                 await eventually(lambda: _is_ended(client, accepted.id), "it runs again")
                 await client.cancel(accepted.id)
@@ -157,8 +157,8 @@ async def test_the_doctor_finds_nothing_wrong(on: OnEngine) -> None:
     await check_by_doctor(on.engine)
 
 
-async def check_by_doctor(engine: Engine) -> Findings:
-    status, found = await findings(engine.address, DOCTOR_SECONDS)
+async def check_by_doctor(engine: Engine, **environment: str) -> Findings:
+    status, found = await findings(engine.address, DOCTOR_SECONDS, **environment)
     failed = {name: finding["detail"] for name, finding in found.items() if finding["status"] == "failed"}
     assert (status, failed) == (0, {})
     assert await asyncio.to_thread(containers_with, "ccx.owner=doctor", engine.address) == []
