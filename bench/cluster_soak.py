@@ -55,9 +55,10 @@ ENVIRONMENT = {
 
 @dataclass
 class Member:
-    """A node and the host that its engine is on."""
+    """A node, where it is reached, and the host that its engine is on."""
 
     node: NodeProcess
+    url: str
     host: Host
     looks: list[Footprint] = field(default_factory=list)
 
@@ -69,7 +70,7 @@ class Member:
 
     async def has_only_kept(self) -> bool:
         """Whether there are no containers but those that its pool keeps ready."""
-        async with self.node.client() as client:
+        async with Client(self.url) as client:
             health = await client.health()
         found = await asyncio.to_thread(Footprint.of_node, self.node)
         return health.status == "ok" and found.containers == sum(shelf.idle for shelf in health.pool)
@@ -179,7 +180,7 @@ async def _cluster(hosts: list[Host], database: str, folder: Path) -> AsyncItera
         slaves, links = [], []
         for number, host in enumerate(hosts[1:], 1):
             starting = host.node(f"soak-slave-{number}", folder, "1", **ENVIRONMENT)
-            slaves.append(Member(stack.enter_context(starting), host))
+            slaves.append(Member(stack.enter_context(starting), host.url, host))
             links.append(await stack.enter_async_context(bad_link(host.url, fate)))
         urls = ",".join(link.url for link in links)
         more = {"DOCKER_HOST": hosts[0].engine, "CCX_SLAVES": urls, "CCX_DATABASE_URL": database}
@@ -187,7 +188,7 @@ async def _cluster(hosts: list[Host], database: str, folder: Path) -> AsyncItera
         async with master.client() as client:
             await until_it_knows(client, *(slave.node for slave in slaves))
         links.append(await stack.enter_async_context(bad_link(master.url, fate)))
-        yield Cluster([Member(master, hosts[0]), *slaves], links[-1].url, links)
+        yield Cluster([Member(master, master.url, hosts[0]), *slaves], links[-1].url, links)
 
 
 async def _go_through(cluster: Cluster, load: Load, seconds: float) -> list[str]:
