@@ -23,7 +23,6 @@ T = TypeVar("T")
 Synchronous = Literal["full", "normal"]
 
 BUSY_SECONDS = 10
-CACHE_KIBIBYTES = 16 * 1024
 READERS = 4
 _MODE = 0o600
 SINGLE_READ = "ccx_single_read"
@@ -174,7 +173,6 @@ def _engine(path: Path, synchronous: Synchronous) -> Engine:
         for pragma in (
             "journal_mode=wal",
             f"synchronous={synchronous}",
-            f"cache_size=-{CACHE_KIBIBYTES}",
             "temp_store=memory",
         ):
             cursor.execute(f"PRAGMA {pragma}")
