@@ -206,16 +206,23 @@ async def _go_through(cluster: Cluster, load: Load, seconds: float) -> list[str]
     return await look(cluster)
 
 
-def complaints(cluster: Cluster, load: Load, soak: Soak, stored: list[str], left: list[str]) -> list[str]:
-    """All that is not as it should be, a sentence each."""
+def complaints(load: Load, soak: Soak, stored: list[str], left: list[str]) -> list[str]:
+    """What is wrong with the answers, and what is left, a sentence each."""
     found = [f"wrong: {complaint}" for complaint in soak.wrong] + left
     if twice := [name for name, count in load.ids.items() if count > 1]:
         found.append(f"{len(twice)} answers came to more than one submission")
     if sorted(stored) != sorted(load.ids):
         found.append(f"the master has {len(stored)} submissions, {len(load.ids)} were answered")
-    for member in cluster.members:
-        found += [f"{member.node.name}: {growth}" for growth in member.looks[0].growth(member.looks[-1])]
     return found
+
+
+def growths(cluster: Cluster) -> list[str]:
+    """What every node has more of than at the first look, a sentence each."""
+    return [
+        f"{member.node.name}: {growth}"
+        for member in cluster.members
+        for growth in member.looks[0].growth(member.looks[-1])
+    ]
 
 
 def report(cluster: Cluster, load: Load, soak: Soak, minutes: float, wrong: list[str]) -> str:
@@ -243,9 +250,10 @@ async def run(arguments: argparse.Namespace, hosts: list[Host], database: str, f
     async with _cluster(hosts, database, folder) as cluster:
         load = Load(cluster, soak, arguments.at_once)
         left = await _go_through(cluster, load, arguments.minutes * 60)
-        wrong = complaints(cluster, load, soak, await cluster.ids(), left)
+        wrong = complaints(load, soak, await cluster.ids(), left)
         table = report(cluster, load, soak, arguments.minutes, wrong)
     sys.stdout.write(table)
+    wrong += growths(cluster)
     for complaint in wrong:
         sys.stdout.write(f"soak: {complaint}\n")
     if arguments.write:
