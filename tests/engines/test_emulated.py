@@ -93,7 +93,7 @@ def test_it_has_what_this_is_about(engines: Engines, socket: str, confined_by: s
 async def test_a_runtime_whose_programs_cannot_be_ended_is_not_used(engines: Engines, tmp_path: Path) -> None:
     with (
         pytest.raises(TimeoutError, match="a program cannot be ended: Permission denied"),
-        node_on(engines[ROOTS], tmp_path, CCX_RUNTIME="crun", CCX_LANGUAGES="python"),
+        node_on(engines[ROOTS], tmp_path, CCX_RUNTIME="crun", CCX_LANGUAGES="c"),
     ):
         pass
 
