@@ -27,12 +27,12 @@ from pathlib import Path
 from bench.footprint import Footprint
 from bench.soak import LARGEST, Planned, Soak, endless, judge, write_into_document
 from ccx.client import Client
-from ccx.errors import CcxError, NodeUnreachable, UnexpectedAnswer
-from ccx.wire import Submission, SubmissionRequest
+from ccx.errors import CcxError
 from tests.cluster.bad_link import GOOD, BadLink, Fate, bad_link
 from tests.cluster.hosts import Host, docker_host, saved_images
 from tests.cluster.test_overflow import until_it_knows
 from tests.support.node import NodeProcess, eventually
+from tests.support.persistence import all_ids, submit_until_answered
 from tests.support.postgres import fresh_database, postgres_server
 
 LANGUAGES = ("c", "java", "python")
@@ -42,7 +42,6 @@ FIRST_LOOK_SHARE, FIRST_LOOK_SECONDS = 0.2, 600.0
 WITHOUT_ENGINE_SECONDS = 5.0
 # The janitor comes once a minute, and what is allocated while there is work goes back by and by.
 QUIET_SECONDS = 90.0
-PAUSE_SECONDS = 0.2
 ANSWER_SECONDS = 300.0
 ENVIRONMENT = {
     "CCX_LOG_LEVEL": "warning",
@@ -84,25 +83,10 @@ class Cluster:
     url: str
     links: list[BadLink]
 
-    async def submit(self, request: SubmissionRequest, key: str) -> Submission:
-        """The answer, asked for again with the same key until it comes."""
-        while True:
-            try:
-                async with Client(self.url) as client:
-                    return await client.submit(request, key=key)
-            except (NodeUnreachable, UnexpectedAnswer):
-                await asyncio.sleep(PAUSE_SECONDS)
-
     async def ids(self) -> list[str]:
         """Of all that the master has."""
-        found: list[str] = []
-        cursor = None
-        async with self.members[0].node.client() as client:
-            while True:
-                page = await client.list(cursor=cursor, limit=100)
-                found += [line.id for line in page.submissions]
-                if (cursor := page.next_cursor) is None:
-                    return found
+        async with Client(self.members[0].url) as client:
+            return await all_ids(client)
 
 
 class Load:
@@ -131,7 +115,7 @@ class Load:
         self._soak.submissions += 1
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                result = await self._cluster.submit(request, f"soak-{number}")
+                result = await submit_until_answered(lambda: Client(self._cluster.url), request, f"soak-{number}")
         except (CcxError, TimeoutError) as error:
             self._soak.wrong.append(f"{name}: not answered: {error!r}")
             return

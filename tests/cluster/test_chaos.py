@@ -16,12 +16,13 @@ from functools import partial
 
 import pytest
 
-from ccx.errors import NodeUnreachable, UnexpectedAnswer
+from ccx.client import Client
 from ccx.wire import Submission, SubmissionRequest, Verdict
 from tests.cluster.conftest import StartsSlaves
 from tests.cluster.hosts import Host
 from tests.cluster.test_overflow import until_it_knows
 from tests.support.node import DEADLINE_SECONDS, NodeProcess, StartsNodes, containers_with, eventually, submission
+from tests.support.persistence import all_ids, submit_until_answered
 
 SECONDS = float(os.environ.get("CCX_CHAOS_SECONDS", "20"))
 SUBMISSIONS = int(os.environ.get("CCX_CHAOS_SUBMISSIONS", "60"))
@@ -30,7 +31,6 @@ OUT_OF_ORDER_SECONDS = 6.0
 AT_ONCE = 8
 SEED = int(os.environ.get("CCX_CHAOS_SEED", "6"))
 LIMITS = {"cpu_seconds": 20, "wall_seconds": 30}  # however busy the machine is
-PAUSE_SECONDS = 0.1
 
 Trouble = Callable[[], Awaitable[None]]
 
@@ -97,23 +97,16 @@ class Master:
         self.process = await asyncio.to_thread(self.starts)
 
     async def submit(self, request: SubmissionRequest, key: str) -> Submission:
-        while True:
-            try:
-                async with self.process.client() as client:
-                    return await client.submit(request, key=key)
-            except (NodeUnreachable, UnexpectedAnswer):
-                await asyncio.sleep(PAUSE_SECONDS)
+        return await submit_until_answered(self._client, request, key)
+
+    def _client(self) -> Client:
+        """Of the node that is there now: it may be another one at the next try."""
+        return self.process.client()
 
     async def all_ids(self) -> list[str]:
         """What it has in its store."""
-        found: list[str] = []
-        cursor = None
-        async with self.process.client() as client:
-            while True:
-                page = await client.list(cursor=cursor)
-                found += [line.id for line in page.submissions]
-                if (cursor := page.next_cursor) is None:
-                    return found
+        async with self._client() as client:
+            return await all_ids(client)
 
 
 async def make_trouble(master: Master, slaves: list[Slave]) -> None:

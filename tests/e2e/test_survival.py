@@ -16,6 +16,7 @@ from ccx.client import Client
 from ccx.errors import NodeUnreachable, ShuttingDown, UnexpectedAnswer
 from ccx.wire import State, Submission, SubmissionRequest, Verdict
 from tests.support.node import NodeProcess, StartsNodes, eventually, sandboxes_of, submission
+from tests.support.persistence import all_ids
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 
@@ -97,16 +98,6 @@ def check(customer: Customer) -> None:
     assert len(customer.results) == JOBS
 
 
-async def all_listed(client: Client) -> list[str]:
-    found: list[str] = []
-    cursor = None
-    while True:
-        page = await client.list(cursor=cursor, state=State.DONE)
-        found += [line.id for line in page.submissions]
-        if (cursor := page.next_cursor) is None:
-            return found
-
-
 @pytest.mark.slow
 async def test_300_jobs_survive_five_kills_of_the_node(starts_nodes: StartsNodes, node_name: str) -> None:
     chance = random.Random(20)
@@ -125,7 +116,7 @@ async def test_300_jobs_survive_five_kills_of_the_node(starts_nodes: StartsNodes
     check(customer)
     assert max(one.attempt for one in customer.results.values()) > 1
     async with node.client() as client:
-        assert sorted(await all_listed(client)) == sorted(customer.ids.values())
+        assert sorted(await all_ids(client, State.DONE)) == sorted(customer.ids.values())
     await asyncio.to_thread(node.stop)
     assert sandboxes_of(node_name) == []
 
@@ -162,6 +153,6 @@ async def test_300_jobs_survive_the_death_of_one_of_two_masters_on_one_database(
     assert max(one.attempt for one in customer.results.values()) > 1
     again = await asyncio.to_thread(start, two.name)  # clears away after its predecessor
     async with again.client() as client:
-        assert sorted(await all_listed(client)) == sorted(customer.ids.values())
+        assert sorted(await all_ids(client, State.DONE)) == sorted(customer.ids.values())
     for node in (one, again):
         await asyncio.to_thread(node.stop)
