@@ -2,6 +2,7 @@
 #include "link.h"
 #include "usage.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -51,7 +52,9 @@ bool prestart_is_awaited(const struct order *order) {
 void prestart_end(void) {
     if (!ahead.state)
         return;
-    kill(ahead.program.pid, SIGKILL);
+    /* A security module may forbid it. Waiting for its end would have none. */
+    if (kill(ahead.program.pid, SIGKILL))
+        give_up("a program cannot be ended: %s", strerror(errno));
     waitpid(ahead.program.pid, NULL, 0);
     forget();
 }

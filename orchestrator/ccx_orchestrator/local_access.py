@@ -14,17 +14,19 @@ from ccx_orchestrator.store.access_records import AccessRecords
 
 
 @asynccontextmanager
-async def local_tokens(node: str | None) -> AsyncIterator[TokenDesk]:
-    """The tokens of the node of that name, or of the one that settings or the state directory name. Raises BadInput."""
-    settings = _settings(node)
+async def local_tokens(node: str | None, *, may_begin: bool) -> AsyncIterator[TokenDesk]:
+    """The tokens of the node of that name, or of the one that settings or the state directory name. Where it has no
+    store yet it gets one if it `may_begin`. Raises BadInput.
+    """
+    settings = _settings(node, may_begin=may_begin)
     async with open_access(settings) as records:
         yield TokenDesk(records.tokens)
 
 
 @asynccontextmanager
-async def local_registrar(node: str | None) -> AsyncIterator[tuple[Registrar, Settings]]:
-    """What that node does for the nodes of its cluster, and its settings. Raises BadInput."""
-    settings = _settings(node)
+async def local_registrar(node: str | None, *, may_begin: bool) -> AsyncIterator[tuple[Registrar, Settings]]:
+    """What that node does for the nodes of its cluster, and its settings. As `local_tokens` otherwise."""
+    settings = _settings(node, may_begin=may_begin)
     key = settings.secret("cluster_key")
     if settings.database() is not None and key is None:
         raise BadInput(
@@ -50,16 +52,24 @@ async def open_access(settings: Settings) -> AsyncIterator[AccessRecords]:
         yield records
 
 
-def _settings(node: str | None) -> Settings:
+def _settings(node: str | None, *, may_begin: bool) -> Settings:
     """Of the node that is meant: where none is named and one alone has a store, that. Raises BadInput."""
     settings = load_settings(in_current_directory=True, name=node)
-    others = sorted(settings.state_dir.glob("*.sqlite"))
-    if settings.database() is not None or node is not None or _file(settings) in others or not others:
+    there = [file.stem for file in sorted(settings.state_dir.glob("*.sqlite"))]
+    if settings.database() is not None or settings.name in there:
         return settings
-    if len(others) == 1:
-        return settings.model_copy(update={"name": others[0].stem})
-    names = ", ".join(other.stem for other in others)
-    raise BadInput(f"Several nodes have a store in {settings.state_dir}: {names}. Say which with --node NAME.")
+    names = ", ".join(there)
+    if node is None and len(there) == 1:
+        return settings.model_copy(update={"name": there[0]})
+    if node is None and there:
+        raise BadInput(f"Several nodes have a store in {settings.state_dir}: {names}. Say which with --node NAME.")
+    if not may_begin:
+        raise BadInput(
+            f"The node {settings.name!r} has no store in {settings.state_dir}"
+            f"{f' (there: {names})' if there else ''}. It gets one when it starts, with its first token"
+            " ('ccx token create NAME'), or with a cluster ('ccx cluster init')."
+        )
+    return settings
 
 
 def _file(settings: Settings) -> Path:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import shlex
 import signal
+import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -17,12 +18,13 @@ from ccx.client import Client
 from ccx.trust import blind_context, fingerprint_of
 from ccx.wire import NodeHealth, Verdict
 from tests.cluster.hosts import PORT, Host, docker_host, linked
-from tests.support.node import NodeProcess, Told, ccx_command, ccx_environment, eventually, submission
+from tests.support.node import NodeProcess, ccx_command, ccx_environment, eventually, submission
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 
 COMMAND_SECONDS = 60
 PLAIN_PORT = PORT + 100
+NOBODYS_PORT = 9
 MARKER = "a-marker-that-nobody-may-read"
 # The program, its input and its output have it.
 PROGRAM = f"# {MARKER}\nprint(input().upper().lower())\n"
@@ -70,28 +72,26 @@ class Shell:
 
 @contextmanager
 def recorded(host: Host, file: Path) -> Iterator[None]:
-    """All that goes over the host's links is written to that file for as long as the context lasts."""
+    """All that goes over the host's links while the context lasts is in that file at its end."""
     command = host.inside("tshark", "-i", "any", "-w", str(file), "-q")
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    told: Told[str] = Told()
-
-    def read() -> None:
-        assert process.stderr is not None
-        for line in process.stderr:
-            told.tell(line)
-        told.end()
-
-    reader = Thread(target=read, daemon=True)
-    reader.start()
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
-        told.wait_until(lambda lines: any("Capturing on" in line for line in lines), COMMAND_SECONDS)
+        send_until_recorded(host, file, b"ccx: the first")
         yield
+        send_until_recorded(host, file, b"ccx: the last")
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(COMMAND_SECONDS)
-        reader.join()
-        assert process.stderr is not None
-        process.stderr.close()
+
+
+def send_until_recorded(host: Host, file: Path, words: bytes) -> None:
+    """It records only some time after it says so, and what it has not read when it is stopped is lost."""
+    deadline = time.monotonic() + COMMAND_SECONDS
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        while not file.exists() or words not in file.read_bytes():
+            assert time.monotonic() < deadline, f"not recorded: {words!r}"
+            sender.sendto(words, (host.address, NOBODYS_PORT))
+            time.sleep(0.1)
 
 
 def packets(file: Path, which: str) -> int:

@@ -213,9 +213,29 @@ def test_a_certificate_that_cannot_be_used_is_told_in_a_sentence(ccx: RunsComman
 def test_what_makes_no_sense_of_a_token_is_told_in_a_sentence(
     ccx: RunsCommands, arguments: list[str], complaint: str
 ) -> None:
+    assert ccx("token", "create", "first").returncode == 0
     done = ccx("token", *arguments)
     assert (done.stdout, done.returncode, done.stderr.count("\n")) == ("", 212, 1), done.stderr
     assert complaint in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "token list",
+        "token list --node other",
+        "token revoke a",
+        "token rotate a",
+        "cluster members",
+        "cluster join-command",
+        "cluster rotate",
+    ],
+)
+def test_who_looks_leaves_nothing_behind(ccx: RunsCommands, tmp_path: Path, words: str) -> None:
+    done = ccx(*words.split())
+    assert (done.stdout, done.returncode, done.stderr.count("\n")) == ("", 212, 1), done.stderr
+    assert "has no store" in done.stderr
+    assert not list(tmp_path.rglob("*.sqlite"))
 
 
 def test_which_node_is_meant_is_asked_where_there_are_several(ccx: RunsCommands) -> None:

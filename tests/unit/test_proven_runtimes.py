@@ -46,7 +46,9 @@ def test_a_runtime_that_was_replaced_is_tried_again(file: Path, about: dict[str,
     assert ProvenRuntimes(file, about).find("crun", "image") is None
 
 
-@pytest.mark.parametrize("change", [{"ID": "two"}, {"ServerVersion": "29.0.0"}, {"KernelVersion": "6.18"}])
+@pytest.mark.parametrize(
+    "change", [{"ID": "two"}, {"DockerRootDir": "/two"}, {"ServerVersion": "29.0.0"}, {"KernelVersion": "6.18"}]
+)
 def test_another_engine_or_kernel_is_tried_anew(file: Path, about: dict[str, Any], change: dict[str, str]) -> None:
     ProvenRuntimes(file, about).keep(FOUND, "image")
     assert ProvenRuntimes(file, about | change).find("crun", "image") is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ccx_orchestrator.docker_host.checks.runtime_choice import hint
+from ccx_orchestrator.docker_host.checks.runtime_choice import could_be_used, hint, incapable
 from ccx_orchestrator.doctor.finding import Status
 from ccx_orchestrator.doctor.runtime_speed import judge
 
@@ -22,6 +22,16 @@ def test_one_that_the_engine_does_not_know_yet_comes_with_the_way_to_tell_it() -
 
 def test_one_that_the_engine_knows_was_tried_or_is_in_use() -> None:
     assert hint(RUNC | {"crun"}, is_installed=True) is None
+
+
+def test_what_is_installed_here_is_nothing_to_an_engine_elsewhere() -> None:
+    assert not could_be_used({"Name": "another.host"})
+
+
+def test_a_host_with_both_versions_of_cgroups_is_told_by_what_crun_says_of_it() -> None:
+    said = "The Docker engine failed: OCI runtime create failed: cgroups in hybrid mode not supported, drop all…"
+    assert "boot with one version" in incapable("crun", "C", said)
+    assert "boot with one version" not in incapable("crun", "C", "It could not end a program.")
 
 
 def test_what_is_used_and_slower_is_told_with_the_way_out() -> None:

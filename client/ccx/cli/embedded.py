@@ -59,24 +59,26 @@ def serve(
 
 
 @asynccontextmanager
-async def local_tokens(node: str | None) -> AsyncIterator[TokenDesk]:
-    """The tokens of a node on this machine, whether it runs or not. BadInput if not installed."""
+async def local_tokens(node: str | None, *, may_begin: bool = False) -> AsyncIterator[TokenDesk]:
+    """The tokens of a node on this machine, whether it runs or not, and if it `may_begin` also where it never has.
+    BadInput if not installed.
+    """
     try:
         from ccx_orchestrator.local_access import local_tokens
     except ImportError as error:
         raise _not_installed(error) from error
-    async with local_tokens(node) as desk:
+    async with local_tokens(node, may_begin=may_begin) as desk:
         yield desk
 
 
 @asynccontextmanager
-async def local_cluster(node: str | None) -> AsyncIterator[tuple[Registrar, Settings]]:
-    """What a master on this machine knows of its cluster, and its settings. BadInput if not installed."""
+async def local_cluster(node: str | None, *, may_begin: bool = False) -> AsyncIterator[tuple[Registrar, Settings]]:
+    """What a master on this machine knows of its cluster, and its settings. As `local_tokens` otherwise."""
     try:
         from ccx_orchestrator.local_access import local_registrar
     except ImportError as error:
         raise _not_installed(error) from error
-    async with local_registrar(node) as found:
+    async with local_registrar(node, may_begin=may_begin) as found:
         yield found
 
 

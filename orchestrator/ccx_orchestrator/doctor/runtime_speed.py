@@ -32,7 +32,7 @@ async def look(
     """Start sandboxes of that language with both. `chosen` is what the node uses, `about` what the engine says."""
     known = frozenset(about.get("Runtimes") or {})
     if not {USUAL_NAME, FASTER} <= known:
-        advice = hint(known, is_installed=await asyncio.to_thread(could_be_used))
+        advice = hint(known, is_installed=await asyncio.to_thread(could_be_used, about))
         if advice is None:
             return ok(NAME, "there is no other that is known to be faster")
         return warning(NAME, "sandboxes could start faster", f"{advice}.")

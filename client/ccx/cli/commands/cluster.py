@@ -102,7 +102,7 @@ async def revoke(server: str | None, node: str | None, name: str) -> None:
 
 
 async def _init(node: str | None) -> str:
-    async with local_cluster(node) as (registrar, settings):
+    async with local_cluster(node, may_begin=True) as (registrar, settings):
         return await registrar.init(settings.name)
 
 

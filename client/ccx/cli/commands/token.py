@@ -137,12 +137,12 @@ def parse_quota(text: str) -> Quota:
 
 
 @asynccontextmanager
-async def _desk(server: str | None, node: str | None) -> AsyncIterator[Desk]:
+async def _desk(server: str | None, node: str | None, *, may_begin: bool = False) -> AsyncIterator[Desk]:
     if asked := named_server(server, node):
         async with client_of(asked) as client:
             yield _RemoteDesk(client)
         return
-    async with local_tokens(node) as desk:
+    async with local_tokens(node, may_begin=may_begin) as desk:
         yield desk
 
 
@@ -155,7 +155,7 @@ class _RemoteDesk:
 
 
 async def _create(server: str | None, node: str | None, asked: TokenRequest) -> NewToken:
-    async with _desk(server, node) as desk:
+    async with _desk(server, node, may_begin=True) as desk:
         return await desk.create(asked)
 
 

@@ -21,7 +21,15 @@ log = structlog.get_logger(__name__)
 
 KEPT = 64  # proofs: eight languages with two runtimes, four times over
 # What an engine says of itself that bears upon how its runtimes work.
-OF_ENGINE = ("ID", "ServerVersion", "KernelVersion", "CgroupVersion", "CgroupDriver", "SecurityOptions")
+OF_ENGINE = (
+    "ID",
+    "DockerRootDir",
+    "ServerVersion",
+    "KernelVersion",
+    "CgroupVersion",
+    "CgroupDriver",
+    "SecurityOptions",
+)
 
 
 class ProvenRuntimes:

@@ -16,6 +16,7 @@ from ccx.errors import CcxError
 from ccx_orchestrator.docker_host.checks.image_check import prove
 from ccx_orchestrator.docker_host.checks.proven_runtimes import ProvenRuntimes
 from ccx_orchestrator.docker_host.checks.runtime_probe import RuntimeProbe
+from ccx_orchestrator.docker_host.engine.capabilities import is_on_this_host
 from ccx_orchestrator.docker_host.engine.client import Engine
 from ccx_orchestrator.docker_host.languages.catalogue import Languages
 from ccx_orchestrator.docker_host.sandboxes.hardening import Runtime
@@ -67,7 +68,7 @@ async def choose_runtimes(
         candidates = [name for name in unasked if name not in special]
         if may_take_long or all(examination.is_known(name, FASTER) for name in candidates):
             runtimes |= await _faster(examination, candidates)
-    if advice := hint(known, is_installed=await asyncio.to_thread(could_be_used)):
+    if advice := hint(known, is_installed=await asyncio.to_thread(could_be_used, about)):
         log.info(advice)
     return runtimes
 
@@ -87,9 +88,9 @@ async def _faster(examination: Examination, names: Iterable[str]) -> dict[str, R
     return found
 
 
-def could_be_used() -> bool:
-    """Whether the faster one is installed on a host where it works."""
-    if shutil.which(FASTER) is None or HYBRID.exists():
+def could_be_used(about: Mapping[str, Any]) -> bool:
+    """Whether the faster one is installed on the engine's host, which is this one, and works there."""
+    if not is_on_this_host(about) or shutil.which(FASTER) is None or HYBRID.exists():
         return False
     return not (APPARMOR.exists() and APPARMOR.read_text().startswith("Y"))
 
@@ -159,18 +160,17 @@ class Examination:
         try:
             yield
         except (CcxError, SandboxLost) as error:
-            title = self._languages.find(language).title
-            is_hybrid = runtime == FASTER and await asyncio.to_thread(HYBRID.is_dir)
-            raise BadRuntime(_incapable(runtime, title, error, is_hybrid=is_hybrid)) from error
+            raise BadRuntime(incapable(runtime, self._languages.find(language).title, str(error))) from error
 
 
-def _incapable(runtime: str, title: str, error: Exception, *, is_hybrid: bool) -> str:
+def incapable(runtime: str, title: str, reason: str) -> str:
+    """What to tell of a runtime that failed for that reason with the reference program of the language."""
     remedy = (
-        f" {FASTER} refuses a host with both versions of cgroups: unmount {HYBRID}, or boot with one version."
-        if is_hybrid
+        f"It refuses a host with both versions of cgroups: unmount {HYBRID} there, or boot with one version. "
+        if "hybrid mode" in reason  # crun's words
         else ""
     )
     return (
-        f"The runtime {runtime!r} could not run the reference program of {title}: {error}{remedy} "
-        "Change the setting `runtime`."
+        f"The runtime {runtime!r} could not run the reference program of {title}: {reason} "
+        f"{remedy}Change the setting `runtime`."
     )

@@ -188,14 +188,12 @@ class Engine:
             raise EngineUnavailable(f"The Docker engine did not answer within {seconds:g} s.") from error
         except NotFound as error:
             raise NotThere(str(error.explanation)) from error
-        except (requests.ConnectionError, urllib3.exceptions.ProtocolError, OSError) as error:
+        except APIError as error:  # is an OSError too
+            raise EngineUnavailable(f"The Docker engine failed: {error.explanation}") from error
+        except (urllib3.exceptions.ProtocolError, OSError) as error:
             raise unreachable(error, self._address) from error
-        except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise EngineUnavailable(f"The Docker engine failed: {_explain(error)}") from error
-
-
-def _explain(error: Exception) -> str:
-    return str(error.explanation) if isinstance(error, APIError) else str(error)
+        except (DockerException, urllib3.exceptions.HTTPError) as error:
+            raise EngineUnavailable(f"The Docker engine failed: {error}") from error
 
 
 def connect() -> docker.DockerClient:
@@ -209,7 +207,9 @@ def connect() -> docker.DockerClient:
             client = docker.DockerClient(place.address, tls=place.tls or False, timeout=seconds, max_pool_size=THREADS)
         client.ping()
         client.api.timeout = int(CALL_SECONDS)
-    except (DockerException, requests.RequestException, OSError) as error:
+    except APIError as error:
+        raise EngineUnavailable(f"The Docker engine at {place.address} failed: {error.explanation}") from error
+    except (DockerException, OSError) as error:
         raise unreachable(error, place.address) from error
     return client
 
