@@ -72,6 +72,11 @@ from ccx_orchestrator.tracing import traced
 
 log = structlog.get_logger(__name__)
 
+# How long, and how much of, what a master has sent is kept after its end: it asks again for what it did not hear of for
+# half a minute at most, and keeps it itself.
+PASSING_SECONDS = 120.0
+PASSING_BYTES = 64 * 1024 * 1024
+
 
 class AnyStore(Keeper, Outbox, Protocol):
     """All that every store is."""
@@ -285,7 +290,7 @@ def _submissions(
         backlog,
         policy=policy,
         meter=meter,
-        passing=MemoryStore(),
+        passing=MemoryStore(max_finished_bytes=PASSING_BYTES, max_seconds=PASSING_SECONDS),
         peers=peers,
     )
 

@@ -315,6 +315,24 @@ async def test_memory_counts_journals_and_forgets_them_with_their_submissions() 
     assert [await store.journal(identity(number)) for number in (1, 2)] == [None, b"x" * 7_000]
 
 
+async def test_memory_counts_what_submissions_were_asked_with() -> None:
+    store = MemoryStore(max_finished_bytes=30_000)
+    for number in (1, 2):
+        await store.accept(ticket(number, stdin="x" * 20_000, attempt=1))
+        await store.finish(result(number), b"")
+    assert [await store.get(identity(number)) is not None for number in (1, 2)] == [False, True]
+
+
+async def test_memory_forgets_what_is_older_than_it_keeps() -> None:
+    now = 0.0
+    store = MemoryStore(max_seconds=120, clock=lambda: now)
+    for number, pause in ((1, 100.0), (2, 21.0), (3, 0.0)):
+        await store.accept(ticket(number, attempt=1))
+        await store.finish(result(number), b"")
+        now += pause
+    assert [await store.get(identity(number)) is not None for number in (1, 2, 3)] == [False, True, True]
+
+
 async def test_memory_forgets_the_oldest_finished_and_nothing_unfinished() -> None:
     store = MemoryStore(max_finished=2)
     await store.accept(ticket(1))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,7 +13,7 @@ from itertools import islice
 
 from ccx.errors import KeyReused
 from ccx.wire import State, Submission, SubmissionRequest, SubmissionSummary
-from ccx_orchestrator.domain.ticket import Ticket
+from ccx_orchestrator.domain.ticket import Ticket, size_of
 from ccx_orchestrator.ports.callbacks import AT_ONCE, LONGEST_PAUSE, Callback
 from ccx_orchestrator.ports.store import Filter, News
 from ccx_orchestrator.store.memory_tokens import MemoryTokens
@@ -25,6 +27,8 @@ class _Finished:
     submission: Submission
     journal: bytes
     ticket: Ticket
+    at: float
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +38,25 @@ class _Call:
 
 
 class MemoryStore:
-    """`ports.Store`, `Queue` and `Outbox`. Keeps every unfinished submission, and the newest of the finished ones."""
+    """`ports.Store`, `Queue` and `Outbox`. Keeps every unfinished submission, and the newest of the finished ones: so
+    many, so many bytes with all that they were asked with, and for so long.
+    """
 
     is_durable = False
     is_shared = False
     trouble = ""
 
-    def __init__(self, max_finished: int = MAX_FINISHED, max_finished_bytes: int = MAX_FINISHED_BYTES) -> None:
+    def __init__(
+        self,
+        max_finished: int = MAX_FINISHED,
+        max_finished_bytes: int = MAX_FINISHED_BYTES,
+        max_seconds: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._max_finished = max_finished
         self._max_bytes = max_finished_bytes
+        self._max_seconds = max_seconds
+        self._clock = clock
         self._unfinished: dict[str, Ticket] = {}
         self._finished: OrderedDict[str, _Finished] = OrderedDict()
         self._keys: dict[tuple[str, str], tuple[str, str]] = {}
@@ -70,11 +84,12 @@ class MemoryStore:
         if ticket is None or ticket.attempt != submission.attempt:
             return
         del self._unfinished[submission.id]
-        self._finished[submission.id] = _Finished(submission, journal, ticket)
-        self._bytes += weight(submission) + len(journal)
+        size = weight(submission) + len(journal) + size_of(ticket.request)
+        self._finished[submission.id] = _Finished(submission, journal, ticket, self._clock(), size)
+        self._bytes += size
         if url := ticket.request.callback_url:
             self._calls[submission.id] = _Call(Callback(submission.id, url, 0), AT_ONCE)
-        while len(self._finished) > self._max_finished or (self._bytes > self._max_bytes and len(self._finished) > 1):
+        while len(self._finished) > 1 and self._has_too_much():
             self._forget_oldest()
 
     async def get(self, submission_id: str) -> Submission | None:
@@ -152,9 +167,14 @@ class MemoryStore:
             tried = replace(call.callback, tries=call.callback.tries + 1)
             self._calls[submission_id] = _Call(tried, again_at)
 
+    def _has_too_much(self) -> bool:
+        oldest = next(iter(self._finished.values()))
+        is_old = self._clock() - oldest.at > self._max_seconds
+        return is_old or len(self._finished) > self._max_finished or self._bytes > self._max_bytes
+
     def _forget_oldest(self) -> None:
         submission_id, oldest = self._finished.popitem(last=False)
-        self._bytes -= weight(oldest.submission) + len(oldest.journal)
+        self._bytes -= oldest.bytes
         self._calls.pop(submission_id, None)
         if oldest.ticket.key:
             self._keys.pop((oldest.ticket.client, oldest.ticket.key.text), None)
@@ -185,7 +205,7 @@ def _is_in(line: SubmissionSummary, which: Filter) -> bool:
 
 
 def weight(submission: Submission) -> int:
-    """About how many bytes a submission takes: its texts."""
+    """About how many bytes a result takes: its texts, and what there is of every one."""
     steps = (*submission.cases, *((submission.compile,) if submission.compile else ()))
     texts = sum(len(step.stdout) + len(step.stderr) for step in steps)
-    return 2_000 + texts + sum(len(artifact.content) for artifact in submission.artifacts)
+    return 3_000 + texts + sum(len(artifact.content) for artifact in submission.artifacts)
