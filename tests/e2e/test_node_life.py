@@ -503,7 +503,7 @@ def serve_in_vain(folder: Path, *arguments: str, **environment: str) -> subproce
     """`ccx serve` where it cannot: it must end by itself, with one sentence."""
     ended = subprocess.run(
         ccx_command("serve", *arguments),
-        env=ccx_environment(CCX_PORT="0") | environment,
+        env=ccx_environment(CCX_PORT="0", CCX_STATE_DIR=str(folder / "state")) | environment,
         cwd=folder,
         capture_output=True,
         text=True,
