@@ -28,7 +28,7 @@ class _Finished:
     journal: bytes
     ticket: Ticket
     at: float
-    bytes: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class MemoryStore:
 
     def _forget_oldest(self) -> None:
         submission_id, oldest = self._finished.popitem(last=False)
-        self._bytes -= oldest.bytes
+        self._bytes -= oldest.size
         self._calls.pop(submission_id, None)
         if oldest.ticket.key:
             self._keys.pop((oldest.ticket.client, oldest.ticket.key.text), None)
